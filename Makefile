@@ -1,0 +1,68 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+# Lambda runs 3.13, so that is taken where it is found (also under pyenv); 3.11 and 3.12 do as well.
+PYTHON ?= $(firstword $(shell for p in python3.13 $(HOME)/.pyenv/versions/3.13.*/bin/python python3.12 python3.11 python3 python; do \
+	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo "$$p"; done))
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/installed: requirements-dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "expunge needs Python 3.11, 3.12 or 3.13; none was found. Name one with: make PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: install
+install: .venv/installed ## set everything up in .venv
+
+.PHONY: run
+run: install ## start the API on http://127.0.0.1:3000 with demo records
+	@exec .venv/bin/expunge serve
+
+.PHONY: test
+test: install ## run the tests (under two minutes)
+	.venv/bin/python -m pytest -m "not engine"
+
+.PHONY: test-all
+test-all: install ## run the tests, those at full size on real engines too
+	.venv/bin/python -m pytest
+
+.PHONY: check
+check: install .venv-sam/installed ## format, lint, types and template
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv-sam/bin/sam validate --lint
+
+.PHONY: format
+format: install ## put the code into its one format
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+.PHONY: bench
+bench: install ## measure, and print the tables of benchmarks/README.md
+	.venv/bin/python benchmarks/deletion.py
+
+# SAM CLI pins what others need newer, so it lives apart.
+.venv-sam/installed: requirements-sam.txt
+	$(PYTHON) -m venv --clear .venv-sam
+	.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sam.txt
+	@touch $@
+
+.PHONY: build
+build: install .venv-sam/installed ## build what is deployed
+	.venv-sam/bin/sam build
+
+LOCK = .venv-lock/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --upgrade
+.PHONY: lock
+lock: ## pin the newest versions of everything, with hashes
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --upgrade uv
+	$(LOCK) --python-version 3.13 --output-file layers/expunge/requirements.txt pyproject.toml
+	$(LOCK) --universal --python-version 3.11 --extra cli --group dev --constraints layers/expunge/requirements.txt \
+		--output-file requirements-dev.txt pyproject.toml
+	echo aws-sam-cli | $(LOCK) --universal --python-version 3.11 --output-file requirements-sam.txt -

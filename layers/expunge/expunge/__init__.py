@@ -1,0 +1,1 @@
+"""Message deletion on AWS Lambda: soft delete first, purge later."""
