@@ -1,0 +1,88 @@
+"""Everything that can go wrong on purpose.
+
+ExpungeError
+├── Refused                 the caller is told why, and nothing was changed
+│   ├── InvalidRequest      400 INVALID_REQUEST
+│   ├── EndpointNotFound    400 ENDPOINT_NOT_FOUND
+│   ├── Unauthorized        401 UNAUTHORIZED
+│   ├── Forbidden           403 FORBIDDEN
+│   └── NotFound            404 NOT_FOUND
+└── StoreError              the store did not do its part; `reason` says it in words for the caller
+    ├── Unavailable
+    ├── Throttled
+    └── OutOfTime
+"""
+
+
+class ExpungeError(Exception):
+    """The root of the tree."""
+
+
+class Refused(ExpungeError):
+    """A request of the webhook families that is answered with an error envelope."""
+
+    status: int
+    code: str
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidRequest(Refused):
+    """The message names the parameter and what it must be."""
+
+    status = 400
+    code = "INVALID_REQUEST"
+
+
+class EndpointNotFound(Refused):
+    """A filter names an endpoint that the account does not have."""
+
+    status = 400
+    code = "ENDPOINT_NOT_FOUND"
+
+
+class Unauthorized(Refused):
+    """No API key, or not one that is good now."""
+
+    status = 401
+    code = "UNAUTHORIZED"
+
+
+class Forbidden(Refused):
+    """The API key is good, but not for this."""
+
+    status = 403
+    code = "FORBIDDEN"
+
+
+class NotFound(Refused):
+    """The path names an endpoint that the account does not have."""
+
+    status = 404
+    code = "NOT_FOUND"
+
+
+class StoreError(ExpungeError):
+    """DynamoDB failed, and trying again within the time at hand did not help."""
+
+    reason: str
+
+
+class Unavailable(StoreError):
+    """No answer, or none that can be used."""
+
+    reason = "store unavailable"
+
+
+class Throttled(StoreError):
+    """The store asked to slow down until the time was up."""
+
+    reason = "store throttled"
+
+
+class OutOfTime(StoreError):
+    """The invocation's time budget is used up."""
+
+    reason = "out of time"

@@ -1,0 +1,46 @@
+"""A request as API Gateway hands it over (HTTP API, payload format 2.0)."""
+
+import re
+from base64 import b64decode
+from typing import Any
+from urllib.parse import parse_qsl
+
+from expunge.deadline import Context, Deadline
+
+Event = dict[str, Any]
+
+
+class Request:
+    """What the endpoints read of an event and its context."""
+
+    def __init__(self, event: Event, context: Context) -> None:
+        self._event = event
+        gateway_id = event.get("requestContext", {}).get("requestId") or context.aws_request_id
+        self.id = "req_" + re.sub(r"[^A-Za-z0-9_-]", "-", gateway_id.replace("/", "_").rstrip("="))
+        self.deadline = Deadline(context.get_remaining_time_in_millis)
+
+    def header(self, name: str) -> str | None:
+        """One header; `name` in lower case."""
+        headers = {key.lower(): value for key, value in (self._event.get("headers") or {}).items()}
+        return headers.get(name)
+
+    def query(self) -> dict[str, str]:
+        """Decoded parameters; those of a repeated one are joined with commas, as the gateway joins them.
+
+        Read from the raw query string and nowhere else: a filter that got lost would delete too much.
+        """
+        joined: dict[str, str] = {}
+        for name, value in parse_qsl(self._event["rawQueryString"], keep_blank_values=True):
+            joined[name] = f"{joined[name]},{value}" if name in joined else value
+        return joined
+
+    def path(self, name: str) -> str:
+        """One variable of the path."""
+        return str(self._event["pathParameters"][name])
+
+    def body(self) -> bytes:
+        """The body's bytes. Raises ValueError if what claims to be base64 is not."""
+        text = self._event.get("body") or ""
+        if self._event.get("isBase64Encoded"):
+            return b64decode(text, validate=True)
+        return str(text).encode(errors="surrogatepass")
