@@ -51,7 +51,7 @@ def find(store: Store, presented: str, deadline: Deadline) -> ApiKey | None:
     )
     if item is None or "revoked_at" in item:
         return None
-    scopes = frozenset(item["scopes"]["SS"]) if "scopes" in item else None
+    scopes = frozenset(scope["S"] for scope in item["scopes"]["L"]) if "scopes" in item else None
     expires_at = item["expires_at"]["S"] if "expires_at" in item else None
     known = ApiKey(item["key_id"]["S"], item["account_id"]["S"], scopes, expires_at)
     _good.put(digest, known, since)

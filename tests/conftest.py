@@ -1,0 +1,49 @@
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+# Before anything reads them: the handlers' settings, as template.yaml gives them.
+os.environ |= {
+    "TABLE_NAME": "expunge",
+    "RETENTION_DAYS": "30",
+    "POWERTOOLS_SERVICE_NAME": "expunge",
+    "POWERTOOLS_METRICS_NAMESPACE": "Expunge",
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+
+from expunge import auth, endpoints
+from expunge.store import CLIENT_CONFIG, Store, store
+
+from cli.dynamodb import create_table
+from tests.world import World
+
+
+@pytest.fixture(autouse=True)
+def _fresh_process() -> Iterator[None]:
+    """Each test meets the functions as a new sandbox would."""
+    yield
+    store.cache_clear()
+    auth.forget()
+    endpoints.forget()
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """An empty table on moto."""
+    with mock_aws():
+        client = boto3.client("dynamodb", config=CLIENT_CONFIG)
+        create_table(client, "expunge")
+        yield World(Store(client, "expunge"))
+
+
+@pytest.fixture
+def logged(capsys: pytest.CaptureFixture[str]) -> Any:
+    """What the function has written to standard output, JSON line by JSON line."""
+    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -1,0 +1,168 @@
+"""A table with records in it, seen from outside, and API Gateway's way of calling a handler."""
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from expunge import keys
+from expunge.store import Store
+
+from cli.items import writes
+from cli.records import parse
+
+ACCOUNT = "acc_1"
+KEY = "hb_live_1"
+INBOUND = "01935abc-0000-7000-8000-00000000000a"
+PULL = "01935abc-0000-7000-8000-00000000000b"
+
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        data: dict[str, Any] = self.body["data"]
+        return data
+
+    @property
+    def error(self) -> tuple[int, str, str]:
+        """The whole of a refusal: status, code, message; the envelope holds nothing else."""
+        assert set(self.body) == {"error", "meta"}
+        assert set(self.body["error"]) == {"code", "message"}
+        return self.status, self.body["error"]["code"], self.body["error"]["message"]
+
+
+@dataclass
+class Context:
+    """A Lambda context whose time does not run."""
+
+    remaining_ms: int = 29_000
+    aws_request_id: str = "b0a1"
+    function_name: str = "function"
+    memory_limit_in_mb: int = 1024
+    invoked_function_arn: str = "arn"
+    clock: list[int] = field(default_factory=list)
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.clock.pop(0) if self.clock else self.remaining_ms
+
+
+def call(
+    handler: Handler,
+    *,
+    query: Mapping[str, str] | str = "",
+    path: Mapping[str, str] | None = None,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+    context: Context | None = None,
+    request_id: str | None = None,
+) -> Reply:
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "rawQueryString": query if isinstance(query, str) else urlencode(query),
+        "headers": {"authorization": f"Bearer {KEY}"} if headers is None else dict(headers),
+        "requestContext": {"requestId": request_id or uuid.uuid4().hex},
+        "isBase64Encoded": False,
+    }
+    if path is not None:
+        event["pathParameters"] = dict(path)
+    if body is not None:
+        event["body"] = body if isinstance(body, str) else json.dumps(body)
+    response = handler(event, context or Context())
+    assert set(response) == {"statusCode", "headers", "body"}
+    assert response["headers"] == {
+        "content-type": "application/json",
+        "cache-control": "no-store",
+        "x-request-id": response["headers"]["x-request-id"],
+    }
+    return Reply(response["statusCode"], response["headers"], json.loads(response["body"]))
+
+
+@dataclass
+class World:
+    """Loads records and shows what the table holds."""
+
+    store: Store
+
+    def load(self, *records: dict[str, Any]) -> None:
+        for record in records:
+            for write in writes(parse(json.dumps(record).encode())):
+                if "Put" in write:
+                    self.store.client.put_item(TableName=self.store.table, Item=write["Put"]["Item"])
+
+    def api_key(self, key: str = KEY, account_id: str = ACCOUNT, **fields: Any) -> None:
+        self.load({"kind": "api_key", "key": key, "account_id": account_id, **fields})
+
+    def inbound_endpoint(self, endpoint_id: str = INBOUND, account_id: str = ACCOUNT) -> None:
+        self.load({"kind": "inbound_endpoint", "account_id": account_id, "id": endpoint_id})
+
+    def pull_endpoint(self, endpoint_id: str = PULL, account_id: str = ACCOUNT) -> None:
+        self.load({"kind": "pull_endpoint", "account_id": account_id, "id": endpoint_id})
+
+    def message(self, number: int, **fields: Any) -> str:
+        record = {
+            "kind": "inbound_message",
+            "account_id": ACCOUNT,
+            "id": message_id(number),
+            "inbound_endpoint_id": INBOUND,
+            "status": "succeeded",
+            "received_at": at(number),
+            "payload": {"number": number},
+        }
+        self.load(record | fields)
+        return str((record | fields)["id"])
+
+    def event(self, number: int, **fields: Any) -> str:
+        record = {
+            "kind": "pull_event",
+            "account_id": ACCOUNT,
+            "id": message_id(number),
+            "pull_endpoint_id": PULL,
+            "event_type": "order.created",
+            "status": "stored",
+            "received_at": at(number),
+            "payload": {"number": number},
+        }
+        self.load(record | fields)
+        return str((record | fields)["id"])
+
+    def items(self) -> list[dict[str, str]]:
+        """Every message's metadata, unwrapped."""
+        paginator = self.store.client.get_paginator("scan")
+        return [
+            {name: value["S"] for name, value in item.items()}
+            for page in paginator.paginate(TableName=self.store.table)
+            for item in page["Items"]
+            if item["sk"]["S"] == keys.MESSAGE
+        ]
+
+    def deleted(self) -> set[str]:
+        """Ids of the messages that are flagged; the flags are complete and agree with the index."""
+        flagged = [item for item in self.items() if "deleted_at" in item]
+        for item in flagged:
+            assert item["state_pk"] == keys.bin_shard(item["pk"])
+            assert item["state_sk"] == keys.bin_order(item["purge_at"], item["pk"])
+            assert {"deleted_by", "delete_request_id"} <= set(item)
+            assert "type_pk" not in item
+        return {item["id"] for item in flagged}
+
+    def live(self) -> set[str]:
+        """Ids of the messages that are not flagged."""
+        return {item["id"] for item in self.items() if item["state_pk"].startswith("LIVE#")}
+
+
+def message_id(number: int) -> str:
+    return f"01935abc-def0-7123-4567-{number:012d}"
+
+
+def at(second: int) -> str:
+    """A time so many seconds after the first of April."""
+    return f"2026-04-{1 + second // 86400:02d}T{second // 3600 % 24:02d}:{second // 60 % 60:02d}:{second % 60:02d}Z"
