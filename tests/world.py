@@ -4,11 +4,14 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from expunge import keys
-from expunge.store import Store
+import pytest
+
+from expunge import keys, timestamps
+from expunge.store import Store, store
 
 from cli.items import writes
 from cli.records import parse
@@ -61,6 +64,7 @@ def call(
     query: Mapping[str, str] | str = "",
     path: Mapping[str, str] | None = None,
     body: Any = None,
+    base64: bool = False,
     headers: Mapping[str, str] | None = None,
     context: Context | None = None,
     request_id: str | None = None,
@@ -70,7 +74,7 @@ def call(
         "rawQueryString": query if isinstance(query, str) else urlencode(query),
         "headers": {"authorization": f"Bearer {KEY}"} if headers is None else dict(headers),
         "requestContext": {"requestId": request_id or uuid.uuid4().hex},
-        "isBase64Encoded": False,
+        "isBase64Encoded": base64,
     }
     if path is not None:
         event["pathParameters"] = dict(path)
@@ -134,6 +138,17 @@ class World:
         self.load(record | fields)
         return str((record | fields)["id"])
 
+    def before_write(self, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
+        """Have something happen once, between the function's reading and its first write."""
+        write = store().client.transact_write_items
+
+        def later(*args: Any, **kwargs: Any) -> Any:
+            monkeypatch.undo()
+            meanwhile()
+            return write(*args, **kwargs)
+
+        monkeypatch.setattr(store().client, "transact_write_items", later)
+
     def items(self) -> list[dict[str, str]]:
         """Every message's metadata, unwrapped."""
         paginator = self.store.client.get_paginator("scan")
@@ -165,4 +180,4 @@ def message_id(number: int) -> str:
 
 def at(second: int) -> str:
     """A time so many seconds after the first of April."""
-    return f"2026-04-{1 + second // 86400:02d}T{second // 3600 % 24:02d}:{second // 60 % 60:02d}:{second % 60:02d}Z"
+    return timestamps.micros(datetime(2026, 4, 1, tzinfo=UTC) + timedelta(seconds=second))

@@ -140,10 +140,10 @@ def read(model: type[ModelT], given: Mapping[str, Any]) -> ModelT:
         raise InvalidRequest(f"{name} must be {model.model_fields[name].description}") from None
 
 
-def read_json(body: bytes) -> dict[str, Any]:
-    """Read a JSON object. Raises InvalidRequest."""
+def read_json(body: Callable[[], bytes]) -> dict[str, Any]:
+    """Read a JSON object from a body that may not even decode. Raises InvalidRequest."""
     try:
-        value = from_json(body, allow_inf_nan=False)
+        value = from_json(body(), allow_inf_nan=False)
     except ValueError:
         raise InvalidRequest("payload must be valid JSON") from None
     if not isinstance(value, dict):

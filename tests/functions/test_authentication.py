@@ -1,0 +1,168 @@
+"""What all three webhook endpoints ask of a caller before anything else."""
+
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import delete_inbound_messages
+import delete_pull_event_batch
+import delete_pull_events
+import pytest
+from expunge import keys, timestamps
+from expunge.store import store
+
+from tests.world import KEY, PULL, Handler, Reply, World, call
+
+UNAUTHORIZED = (401, "UNAUTHORIZED", "Invalid or missing API key")
+
+INBOUND = delete_inbound_messages.handler
+HANDLERS = {
+    "inbound:delete": INBOUND,
+    "pull:delete": delete_pull_events.handler,
+    "pull:delete in batch": delete_pull_event_batch.handler,
+}
+
+
+@pytest.fixture(autouse=True)
+def live_messages(world: World) -> None:
+    world.pull_endpoint()
+    world.inbound_endpoint()
+    world.message(1)
+    world.event(2)
+
+
+@pytest.fixture(params=HANDLERS)
+def scope(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def ask(handler: Handler, authorization: str | None = f"Bearer {KEY}", **headers: str) -> Reply:
+    if authorization is not None:
+        headers["authorization"] = authorization
+    return call(handler, path={"id": PULL}, headers=headers, body={"message_ids": ["x"]})
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        KEY,
+        f"Basic {KEY}",
+        f"Bearer {KEY} {KEY}",
+        "Bearer hb_live_unknown",
+        f"Bearer {KEY.upper()}",
+        "Bearer " + "x" * 10_000,
+        "Bearer \udcff",
+    ],
+)
+def test_a_missing_malformed_or_unknown_key_is_refused(
+    world: World, scope: str, authorization: str | None
+) -> None:
+    world.api_key()
+
+    assert ask(HANDLERS[scope], authorization).error == UNAUTHORIZED
+    assert world.deleted() == set()
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_s_case_does_not_matter(world: World, scheme: str) -> None:
+    world.api_key()
+
+    assert ask(INBOUND, f"{scheme} {KEY}").status == 200
+
+
+def test_a_key_without_the_scope_is_forbidden(world: World, scope: str) -> None:
+    name = scope.split(" ", maxsplit=1)[0]
+    world.api_key(scopes=sorted({"inbound:delete", "pull:delete", "messages:delete"} - {name}))
+
+    assert ask(HANDLERS[scope]).error == (403, "FORBIDDEN", f"This API key lacks the scope {name}")
+    assert world.deleted() == set()
+
+
+def test_a_key_with_just_the_scope_is_enough(world: World, scope: str) -> None:
+    world.api_key(scopes=[scope.split(" ", maxsplit=1)[0]])
+
+    assert ask(HANDLERS[scope]).status == 200
+
+
+def test_a_key_with_no_scopes_at_all_is_forbidden(world: World) -> None:
+    world.api_key(scopes=[])
+
+    assert ask(INBOUND).status == 403
+
+
+def test_authentication_comes_before_everything_that_may_be_wrong_with_a_request(world: World) -> None:
+    reply = call(INBOUND, query="limit=nonsense", headers={})
+
+    assert reply.error == UNAUTHORIZED
+
+
+def clock(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
+    monkeypatch.setattr(timestamps, "now", lambda: moment)
+
+
+def test_a_key_expires_to_the_microsecond_also_while_it_is_remembered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = datetime(2027, 1, 1, tzinfo=UTC)
+    world.api_key(expires_at="2027-01-01T01:00:00+01:00")
+
+    clock(monkeypatch, end - timedelta(microseconds=1))
+    assert ask(INBOUND).status == 200
+    clock(monkeypatch, end)
+    assert ask(INBOUND).error == UNAUTHORIZED
+
+
+def revoke(world: World) -> None:
+    world.store.client.update_item(
+        TableName="expunge",
+        Key={"pk": {"S": keys.api_key(sha256(KEY.encode()).hexdigest())}, "sk": {"S": keys.API_KEY}},
+        UpdateExpression="SET revoked_at = :now",
+        ExpressionAttributeValues={":now": {"S": "2026-04-01T00:00:00.000Z"}},
+    )
+
+
+def test_a_revoked_key_stops_working_within_a_minute(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.api_key()
+    start = datetime(2026, 5, 1, tzinfo=UTC)
+    clock(monkeypatch, start)
+    assert ask(INBOUND).status == 200
+
+    revoke(world)
+
+    clock(monkeypatch, start + timedelta(seconds=60))
+    assert ask(INBOUND).error == UNAUTHORIZED
+
+
+def test_a_key_that_was_unknown_works_as_soon_as_it_is_there(world: World) -> None:
+    assert ask(INBOUND).error == UNAUTHORIZED
+    world.api_key()
+
+    assert ask(INBOUND).status == 200
+
+
+def test_a_warm_call_needs_no_round_trip_for_the_key(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.api_key()
+    ask(INBOUND)
+
+    def unexpected(**_: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(store().client, "get_item", unexpected)
+    assert ask(INBOUND).status == 200
+
+
+def test_neither_the_table_nor_the_log_holds_a_key(
+    world: World, scope: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    world.api_key(scopes=[])
+    ask(HANDLERS[scope])
+    ask(HANDLERS[scope], "Bearer hb_live_unknown")
+
+    written = "".join(capfd.readouterr())
+    assert KEY not in written
+    assert "hb_live_unknown" not in written
+    assert KEY not in str(world.store.client.scan(TableName="expunge")["Items"])
