@@ -1,6 +1,6 @@
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -20,6 +20,7 @@ os.environ |= {
 
 from expunge import auth, endpoints
 from expunge.store import CLIENT_CONFIG, Store, store
+from expunge.telemetry import logger
 
 from cli.dynamodb import create_table
 from tests.world import World
@@ -37,13 +38,21 @@ def _fresh_process() -> Iterator[None]:
 @pytest.fixture
 def world() -> Iterator[World]:
     """An empty table on moto."""
-    with mock_aws():
+    # The SDK's session is kept: reading its models again for every test takes most of the time.
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):
         client = boto3.client("dynamodb", config=CLIENT_CONFIG)
         create_table(client, "expunge")
         yield World(Store(client, "expunge"))
 
 
 @pytest.fixture
-def logged(capsys: pytest.CaptureFixture[str]) -> Any:
-    """What the function has written to standard output, JSON line by JSON line."""
-    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+def logged(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> Callable[[], list[dict[str, Any]]]:
+    """The log lines as the function writes them, then its metrics."""
+
+    def lines() -> list[dict[str, Any]]:
+        written = [logger.registered_formatter.format(record) for record in caplog.records]
+        return [json.loads(line) for line in [*written, *capsys.readouterr().out.splitlines()]]
+
+    return lines

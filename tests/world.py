@@ -1,6 +1,7 @@
 """A table with records in it, seen from outside, and API Gateway's way of calling a handler."""
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-
 from expunge import keys, timestamps
 from expunge.store import Store, store
 
@@ -42,20 +42,39 @@ class Reply:
         assert set(self.body["error"]) == {"code", "message"}
         return self.status, self.body["error"]["code"], self.body["error"]["message"]
 
+    @property
+    def problem(self) -> tuple[int, str]:
+        """Status and type of a refusal as document 003 has it; the envelope is complete and consistent."""
+        assert list(self.body) == ["title", "detail", "instance", "type", "status"]
+        assert self.body["status"] == self.status
+        assert self.body["instance"] == self.headers["x-request-id"]
+        assert self.body["title"]
+        assert self.body["detail"]
+        return self.status, self.body["type"].removeprefix("errors/")
+
 
 @dataclass
 class Context:
     """A Lambda context whose time does not run."""
 
-    remaining_ms: int = 29_000
     aws_request_id: str = "b0a1"
     function_name: str = "function"
     memory_limit_in_mb: int = 1024
     invoked_function_arn: str = "arn"
-    clock: list[int] = field(default_factory=list)
 
     def get_remaining_time_in_millis(self) -> int:
-        return self.clock.pop(0) if self.clock else self.remaining_ms
+        return 29_000
+
+
+@dataclass
+class RunningOut(Context):
+    """One whose time does."""
+
+    seconds: float = 29
+    started: float = field(default_factory=time.monotonic)
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, int(1000 * (self.started + self.seconds - time.monotonic())))
 
 
 def call(
@@ -82,7 +101,7 @@ def call(
         event["body"] = body if isinstance(body, str) else json.dumps(body)
     response = handler(event, context or Context())
     assert set(response) == {"statusCode", "headers", "body"}
-    assert response["headers"] == {
+    assert {name: value for name, value in response["headers"].items() if name != "retry-after"} == {
         "content-type": "application/json",
         "cache-control": "no-store",
         "x-request-id": response["headers"]["x-request-id"],

@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from delete_inbound_messages import handler
 
@@ -144,6 +147,9 @@ def test_unknown_parameters_are_ignored(world: World) -> None:
     assert call(handler, query={"colour": "red"}).data["deleted"] == 1
 
 
+STATUS = (
+    "status must be a comma-separated list of queued, delivering, succeeded, pending_retry, failed_permanent"
+)
 TIME = "an RFC 3339 time with an offset, such as 2026-04-05T14:23:11Z"
 
 
@@ -161,23 +167,19 @@ TIME = "an RFC 3339 time with an offset, such as 2026-04-05T14:23:11Z"
         ("limit=" + "9" * 5000, "limit must be a whole number from 1 to 1000"),
         (
             "status=done",
-            "status must be a comma-separated list of"
-            " queued, delivering, succeeded, pending_retry, failed_permanent",
+            STATUS,
         ),
         (
             "status=queued,",
-            "status must be a comma-separated list of"
-            " queued, delivering, succeeded, pending_retry, failed_permanent",
+            STATUS,
         ),
         (
             "status=",
-            "status must be a comma-separated list of"
-            " queued, delivering, succeeded, pending_retry, failed_permanent",
+            STATUS,
         ),
         (
             "status=Queued",
-            "status must be a comma-separated list of"
-            " queued, delivering, succeeded, pending_retry, failed_permanent",
+            STATUS,
         ),
         (
             "inbound_endpoint_id=ep_1",
@@ -262,11 +264,11 @@ def test_a_message_that_someone_else_deleted_meanwhile_is_not_reported_and_other
     assert world.deleted() == set(ids)
 
 
-def test_counts_are_published_as_metrics(world: World, logged: object) -> None:
+def test_counts_are_published_as_metrics(world: World, logged: Callable[[], list[dict[str, Any]]]) -> None:
     world.message(1)
     call(handler)
 
-    [metrics] = [line for line in logged() if "_aws" in line]  # type: ignore[operator]
+    [metrics] = [line for line in logged() if "_aws" in line]
     assert metrics["family"] == "inbound"
     assert metrics["Deleted"] == [1.0]
     assert metrics["PartialFailures"] == [0.0]

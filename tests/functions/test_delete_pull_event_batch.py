@@ -85,7 +85,7 @@ def test_events_of_another_endpoint_or_account_are_not_found(world: World) -> No
     assert world.deleted() == set()
 
 
-def test_what_is_no_uuid_is_not_found(world: World) -> None:
+def test_what_is_no_uuid_is_not_found() -> None:
     data = delete("evt_1", "x" * 128, "ünïcode", "a#b").data
 
     assert data["results"][0] == {"event_id": "evt_1", "outcome": "not_found"}
@@ -139,7 +139,7 @@ def test_a_wrong_body_is_refused_and_nothing_is_deleted(world: World, body: str,
     assert world.deleted() == set()
 
 
-def test_what_claims_to_be_base64_and_is_not_is_refused(world: World) -> None:
+def test_what_claims_to_be_base64_and_is_not_is_refused() -> None:
     reply = call(handler, path=PATH, body="{}", base64=True)
 
     assert reply.error == (400, "INVALID_REQUEST", NOT_JSON)
@@ -161,7 +161,7 @@ def test_a_wrong_endpoint_is_refused_and_nothing_is_deleted(
     assert world.deleted() == set()
 
 
-def test_a_wrong_body_is_said_before_a_missing_endpoint(world: World) -> None:
+def test_a_wrong_body_is_said_before_a_missing_endpoint() -> None:
     assert call(handler, path={"id": OTHER}, body="{").error == (400, "INVALID_REQUEST", NOT_JSON)
 
 

@@ -1,0 +1,242 @@
+"""What callers are told when DynamoDB fails, and that it is the truth."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+from delete_inbound_messages import handler as delete_all
+from delete_pull_event_batch import handler as delete_batch
+from expunge import soft_delete
+from expunge.store import store
+
+from tests.world import PULL, RunningOut, World, call
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def account(world: World) -> None:
+    world.api_key()
+    world.inbound_endpoint()
+    world.pull_endpoint()
+
+
+def refusal(code: str, status: int = 400, **fields: Any) -> ClientError:
+    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}, **fields}
+    return ClientError(response, "TransactWriteItems")
+
+
+def conflict(*codes: str) -> ClientError:
+    return refusal("TransactionCanceledException", CancellationReasons=[{"Code": code} for code in codes])
+
+
+LOST = ReadTimeoutError(endpoint_url="https://dynamodb.example")
+
+
+@pytest.fixture
+def disturb(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have calls of one operation fail: the first so many, before or after they were carried out."""
+
+    def disturb(operation: str, *errors: Exception, done: bool = False, forever: bool = False) -> None:
+        client = store().client
+        real: Call = getattr(client, operation)
+        left = list(errors)
+
+        def disturbed(**arguments: Any) -> Any:
+            if not left:
+                return real(**arguments)
+            error = left[0] if forever else left.pop(0)
+            if done:
+                with suppress(ClientError):  # its answer is lost as well
+                    real(**arguments)
+            raise error
+
+        monkeypatch.setattr(client, operation, disturbed)
+
+    return disturb
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refusal("ThrottlingException"),
+        refusal("ProvisionedThroughputExceededException"),
+        refusal("TransactionInProgressException"),
+        refusal("InternalServerError", status=500),
+        conflict("TransactionConflict", "None"),
+        conflict("None", "ThrottlingError"),
+        LOST,
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("operation", ["transact_write_items", "query"])
+def test_a_failure_that_passes_goes_unnoticed(
+    world: World, disturb: Call, operation: str, error: Exception
+) -> None:
+    ids = [world.message(1), world.message(2)]
+    disturb(operation, error, error)
+
+    reply = call(delete_all)
+
+    assert reply.body == {
+        "data": {"deleted": 2, "deleted_message_ids": ids},
+        "meta": {"request_id": reply.headers["x-request-id"]},
+    }
+
+
+def test_a_write_whose_answer_was_lost_is_reported_once(world: World, disturb: Call) -> None:
+    ids = [world.message(1), world.message(2)]
+    disturb("transact_write_items", LOST, done=True)
+
+    assert call(delete_all).body["data"] == {"deleted": 2, "deleted_message_ids": ids}
+
+
+def test_writes_whose_answers_are_all_lost_are_read_back(world: World, disturb: Call) -> None:
+    ids = [world.message(1), world.message(2)]
+    disturb("transact_write_items", LOST, done=True, forever=True)
+
+    reply = call(delete_all, context=RunningOut(seconds=4))
+
+    assert reply.data == {"deleted": 2, "deleted_message_ids": ids}
+    assert "error" not in reply.body
+
+
+def test_what_cannot_even_be_read_back_is_said_to_be_in_doubt(world: World, disturb: Call) -> None:
+    world.message(1)
+    disturb("transact_write_items", LOST, done=True, forever=True)
+    disturb("batch_get_item", LOST, forever=True)
+
+    reply = call(delete_all, context=RunningOut(seconds=4))
+
+    assert reply.data == {"deleted": 0, "deleted_message_ids": []}
+    assert reply.body["error"] == {
+        "code": "DELETE_FAILED",
+        "message": "Stopped after 0 deletions: store unavailable. Repeating the request continues."
+        " Up to 1 more may have been deleted without being listed.",
+    }
+
+
+@pytest.mark.parametrize("operation", ["transact_write_items", "query"])
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (refusal("ThrottlingException"), "store throttled"),
+        (refusal("InternalServerError", status=500), "store unavailable"),
+        (refusal("AccessDeniedException"), "store unavailable"),
+        (LOST, "store unavailable"),
+    ],
+)
+def test_when_nothing_was_deleted_the_answer_says_so_and_why(
+    world: World, disturb: Call, operation: str, error: Exception, reason: str
+) -> None:
+    world.message(1)
+    disturb(operation, error, forever=True)
+
+    reply = call(delete_all, context=RunningOut(seconds=4))
+
+    assert reply.status == 200
+    assert reply.body == {
+        "data": {"deleted": 0, "deleted_message_ids": []},
+        "error": {
+            "code": "DELETE_FAILED",
+            "message": f"Stopped after 0 deletions: {reason}. Repeating the request continues.",
+        },
+        "meta": {"request_id": reply.headers["x-request-id"]},
+    }
+    assert world.deleted() == set()
+
+
+def test_when_time_runs_out_nothing_more_is_begun(world: World) -> None:
+    world.message(1)
+
+    reply = call(delete_all, query={"status": "succeeded"}, context=RunningOut(seconds=0))
+
+    assert reply.status == 500  # not even the key could be looked up
+    assert world.deleted() == set()
+
+
+def test_what_was_committed_before_a_failure_is_reported_with_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(soft_delete, "LIMIT", 2)
+    monkeypatch.setattr(soft_delete, "_AT_ONCE", 1)
+    ids = [world.message(number) for number in range(6)]
+    chunks = iter([store().client.transact_write_items])
+
+    def one_chunk_only(**arguments: Any) -> Any:
+        for write in chunks:
+            return write(**arguments)
+        raise refusal("AccessDeniedException")
+
+    monkeypatch.setattr(store().client, "transact_write_items", one_chunk_only)
+    reply = call(delete_all)
+
+    assert reply.status == 200
+    assert reply.data == {"deleted": 2, "deleted_message_ids": ids[:2]}
+    assert reply.body["error"] == {
+        "code": "PARTIAL_DELETE_FAILURE",
+        "message": "Stopped after 2 deletions: store unavailable. Repeating the request continues.",
+    }
+    assert world.deleted() == set(ids[:2])
+
+
+def test_repeating_the_request_continues(world: World, disturb: Call) -> None:
+    ids = [world.message(number) for number in range(3)]
+    disturb("transact_write_items", refusal("AccessDeniedException"))
+    assert call(delete_all).body["error"]["code"] == "DELETE_FAILED"
+
+    assert call(delete_all).data["deleted_message_ids"] == ids
+
+
+def test_an_unforeseen_failure_while_writing_is_reported_as_a_failure(
+    world: World, disturb: Call, logged: Call
+) -> None:
+    world.message(1)
+    disturb("transact_write_items", RuntimeError("surprise"))
+
+    assert call(delete_all).body["error"]["code"] == "DELETE_FAILED"
+    assert "surprise" in str([line for line in logged() if line.get("level") == "ERROR"])
+
+
+def test_partial_failures_are_counted(world: World, disturb: Call, logged: Call) -> None:
+    world.message(1)
+    disturb("transact_write_items", refusal("AccessDeniedException"))
+    call(delete_all)
+
+    [metrics] = [line for line in logged() if "_aws" in line]
+    assert metrics["PartialFailures"] == [1.0]
+
+
+def internal_error(reply: Any) -> bool:
+    return bool(reply.error == (500, "INTERNAL_ERROR", "An internal error occurred"))
+
+
+def test_a_batch_that_fails_says_so_and_repeating_it_is_safe(world: World, disturb: Call) -> None:
+    ids = [world.event(1), world.event(2)]
+    disturb("transact_write_items", LOST, LOST, LOST, LOST, LOST, done=True)
+    disturb("batch_get_item", LOST, forever=True)
+    request = partial(call, delete_batch, path={"id": PULL}, body={"message_ids": ids})
+
+    assert internal_error(request(context=RunningOut(seconds=4)))
+    outcomes = [result["outcome"] for result in request().data["results"]]
+    assert outcomes == ["already_deleted", "already_deleted"]
+
+
+def test_a_batch_whose_answer_was_lost_reports_deleted(world: World, disturb: Call) -> None:
+    event = world.event(1)
+    disturb("transact_write_items", LOST, done=True)
+
+    reply = call(delete_batch, path={"id": PULL}, body={"message_ids": [event]})
+
+    assert [result["outcome"] for result in reply.data["results"]] == ["deleted"]
+
+
+def test_a_key_that_cannot_be_looked_up_is_no_wrong_key(world: World, disturb: Call) -> None:
+    world.message(1)
+    disturb("get_item", refusal("AccessDeniedException"))
+
+    assert internal_error(call(delete_all))
+    assert world.deleted() == set()
