@@ -1,0 +1,64 @@
+"""The demo records of events/demo.jsonl, and what to try with them."""
+
+from typing import Final
+
+from cli.template import TEMPLATE
+
+RECORDS: Final = TEMPLATE.parent / "events" / "demo.jsonl"
+
+API_KEY: Final = "hb_demo_key"
+
+_ID: Final = "01961e00-0000-7000-8000-0000000"
+_ORDERS: Final = f"{_ID}00002"
+
+REQUESTS: Final = (
+    (
+        "the two oldest inbound messages that failed for good",
+        "POST",
+        "/v1/inbound-messages/delete-all?status=failed_permanent&limit=2",
+        "",
+    ),
+    (
+        'every "order.created" event',
+        "POST",
+        f"/v1/pull-endpoints/{_ORDERS}/events/delete-all?event_type=order.created",
+        "",
+    ),
+    (
+        "three events by id, the last of which does not exist",
+        "POST",
+        f"/v1/pull-endpoints/{_ORDERS}/events/delete-batch",
+        f'{{"message_ids":["{_ID}00202","{_ID}00203","{_ID}00999"]}}',
+    ),
+)
+"""One request an endpoint: what it deletes, method, path and query, JSON body if any."""
+
+
+def greeting(api_url: str, dynamodb_url: str) -> str:
+    """Tell a newcomer what is there and what to paste."""
+    lines = [
+        'Demo records: inbound messages of the endpoint "Stripe" and events of the pull endpoint "Orders",',
+        f"both of the account acc_demo, whose API key is {API_KEY}.",
+        f"DynamoDB listens on {dynamodb_url} (any region, any credentials).",
+        "",
+        "Try, in another terminal, deleting",
+    ]
+    for what, method, path, body in REQUESTS:
+        lines += ["", f"  # {what}", f"  {_curl(method, api_url + path, body)}"]
+    lines += [
+        "",
+        "Run the last two again: what is deleted is found no more (0 deleted), and by id it says",
+        "already_deleted, since when. It is flagged, not gone; this shows it:",
+        "",
+        f"  .venv/bin/expunge dump --state deleted --dynamodb-url {dynamodb_url}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _curl(method: str, url: str, body: str) -> str:
+    words = ["curl", "-sS", "-X", method, f"'{url}'", "-H", f"'Authorization: Bearer {API_KEY}'"]
+    words += ["-w", r"'\n'"]  # the replies end without one, and the prompt would follow on the same line
+    if body:
+        words += ["-H", "'Content-Type: application/json'", "-d", f"'{body}'"]
+    return " ".join(words)

@@ -1,0 +1,111 @@
+"""`expunge dump`: messages as JSON lines in the import format, never a key or a secret."""
+
+import sys
+import zlib
+from collections.abc import Iterator
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import click
+from expunge import keys
+from pydantic_core import to_json
+
+from cli.dynamodb import client as connect
+from cli.dynamodb import store_options
+from cli.items import ENDPOINT, Item
+from cli.records import MESSAGE_KINDS, Message
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+State = Literal["live", "deleted", "all"]
+STATES: Final[tuple[State, ...]] = ("live", "deleted", "all")
+
+
+@click.command()
+@click.option("--kind", type=click.Choice(tuple(MESSAGE_KINDS)), help="Only messages of this kind.")
+@click.option("--state", type=click.Choice(STATES), default="all", show_default=True, help="Only these.")
+@store_options
+def dump(kind: str | None, state: State, dynamodb_url: str, table: str) -> None:
+    """Print messages as JSON lines that `expunge load` reads.
+
+    A deleted message carries who deleted it, when, and when it is due for purging.
+    """
+    for line in dump_lines(connect(dynamodb_url), table, kind=kind, state=state):
+        sys.stdout.buffer.write(line)
+
+
+def dump_lines(
+    client: "DynamoDBClient", table: str, *, kind: str | None = None, state: State = "all"
+) -> Iterator[bytes]:
+    """Yield a line, newline included, for each message of the kind and state, in no particular order.
+
+    Streams: memory stays small however large the table. What is written meanwhile may be in it or not.
+    Erased content is left out.
+    """
+    wanted = (
+        (metadata, content)
+        for metadata, content in _messages(client, table)
+        if metadata["kind"]["S"] in ((kind,) if kind else MESSAGE_KINDS)
+        and state in ("all", "deleted" if "deleted_at" in metadata else "live")
+    )
+    while some := list(islice(wanted, _BATCH)):
+        # Seldom any: messages without content, and those that were written around the end of a page.
+        missing = [metadata["pk"] for metadata, content in some if content is None]
+        found = _contents(client, table, missing)
+        for metadata, content in some:
+            yield _line(metadata, content or found.get(metadata["pk"]["S"]))
+
+
+def _messages(client: "DynamoDBClient", table: str) -> Iterator[tuple[Item, Item | None]]:
+    """Yield each message's metadata, with its content where a scan delivers that beside it.
+
+    DynamoDB keeps the items of a partition together.
+    """
+    for _, partition in groupby(_scan(client, table), key=lambda item: item["pk"]["S"]):
+        items = {item["sk"]["S"]: item for item in partition}
+        if keys.MESSAGE in items:
+            yield items[keys.MESSAGE], items.get(keys.CONTENT)
+
+
+def _scan(client: "DynamoDBClient", table: str) -> Iterator[Item]:
+    start: dict[str, Any] = {}
+    while True:
+        page: Any = client.scan(TableName=table, ConsistentRead=True, **start)
+        yield from page["Items"]
+        if "LastEvaluatedKey" not in page:
+            return
+        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+def _contents(client: "DynamoDBClient", table: str, partitions: list[dict[str, str]]) -> dict[str, Item]:
+    """Look up the content items there are, by partition key."""
+    found: dict[str, Item] = {}
+    wanted: Any = {}
+    if partitions:
+        content = {"sk": {"S": keys.CONTENT}}
+        wanted = {table: {"Keys": [{"pk": pk} | content for pk in partitions], "ConsistentRead": True}}
+    while wanted:
+        # Without a pause: where DynamoDB is too busy for any of the keys, it is an error and the SDK waits.
+        answer: Any = client.batch_get_item(RequestItems=wanted)
+        found |= {item["pk"]["S"]: item for item in answer["Responses"][table]}
+        wanted = answer["UnprocessedKeys"]
+    return found
+
+
+def _line(metadata: Item, content: Item | None) -> bytes:
+    model = MESSAGE_KINDS[metadata["kind"]["S"]]
+    parts = [_members({field: metadata[ENDPOINT.get(field, field)]["S"] for field in model.own_fields()})]
+    if content is not None:
+        parts.append(b'"payload":' + zlib.decompress(content["payload"]["B"]))
+    if "deleted_at" in metadata:
+        parts.append(_members({field: metadata[field]["S"] for field in Message.DELETION}))
+    return b"{" + b",".join(parts) + b"}\n"
+
+
+def _members(fields: dict[str, str]) -> bytes:
+    return to_json(fields)[1:-1]
+
+
+_BATCH: Final = 100
+"""Keys that BatchGetItem takes."""

@@ -1,0 +1,127 @@
+"""The DynamoDB that a command talks to: embedded, DynamoDB Local or AWS's own."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import click
+
+from cli.template import default_table_name, table_definition
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+AWS: Final = "aws"
+DEFAULT_URL: Final = "http://127.0.0.1:8000"
+
+REGION: Final = "us-east-1"
+ACCESS_KEY: Final = "expunge"
+"""Key id and secret for an endpoint that is not AWS: it checks neither, but the SDK must have some.
+
+DynamoDB Local and the embedded one keep separate tables for separate regions and key ids.
+"""
+
+
+def client(url: str) -> "DynamoDBClient":
+    """Connect to the endpoint ``url``, or with ``aws`` to AWS with the user's own credentials and region.
+
+    Nothing need be configured for an endpoint of one's own. Parameters are not validated by the SDK: that
+    takes as long as all the rest of a call, and DynamoDB validates them anyway.
+    """
+    # Here, because these imports take a third of a second, which `expunge --help` need not wait for.
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+    from botocore.session import Session  # noqa: PLC0415
+
+    config = Config(
+        parameter_validation=False,
+        connect_timeout=3,
+        read_timeout=30,
+        retries={"mode": "standard", "total_max_attempts": 3},
+        max_pool_connections=16,
+    )
+    if url == AWS:
+        return boto3.client("dynamodb", config=config)
+    # No profile is looked up, lest the user's AWS_PROFILE names one that is not there.
+    session = boto3.Session(botocore_session=Session({"profile": (None, None, None, None)}))
+    return session.client(
+        "dynamodb",
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=ACCESS_KEY,
+        config=config,
+    )
+
+
+def create_table(client: "DynamoDBClient", name: str) -> bool:
+    """Create the template's table under ``name`` and wait until it can be used; False if it was there."""
+    created = False
+    try:
+        # Looked for first, because whoever may use a table need not be allowed to create one.
+        client.describe_table(TableName=name)
+    except client.exceptions.ResourceNotFoundException:
+        with suppress(client.exceptions.ResourceInUseException):
+            client.create_table(**table_definition(name))
+            created = True
+    client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+    return created
+
+
+def check_url(_context: click.Context, _option: click.Parameter, url: str | None) -> str | None:
+    """Click callback: an http or https URL, or ``aws``."""
+    if (
+        url is not None
+        and url != AWS
+        and not (url.startswith(("http://", "https://")) and urlsplit(url).hostname)
+    ):
+        raise click.BadParameter(f'{url!r} is neither an http(s) URL nor "aws".')
+    return url
+
+
+def explain(error: Exception) -> str | None:
+    """Say in a sentence what DynamoDB or the way to it is lacking; None for an error of another kind."""
+    from botocore import exceptions  # noqa: PLC0415 - slow to import, and only needed when something failed
+
+    match error:
+        case exceptions.EndpointConnectionError() | exceptions.ConnectTimeoutError():
+            url = error.kwargs["endpoint_url"].rstrip("/")
+            return f"DynamoDB cannot be reached at {url}; is `expunge serve` running?"
+        case exceptions.NoCredentialsError() | exceptions.PartialCredentialsError():
+            return "no AWS credentials were found; configure them as for the AWS CLI"
+        case exceptions.NoRegionError():
+            return "no AWS region was found; set AWS_REGION"
+        case exceptions.ClientError():
+            return _refusal(error.response["Error"]["Code"], error.response["Error"]["Message"])
+        case exceptions.BotoCoreError():
+            return f"DynamoDB could not be used: {error}".rstrip(".")
+    return None
+
+
+def _refusal(code: str, message: str) -> str:
+    if code == "ResourceNotFoundException":
+        return "the table is not there; `expunge serve` and `sam deploy` create it, --table names another"
+    return f"DynamoDB refused: {message.rstrip('.')} ({code})"
+
+
+def store_options(command: Command) -> Command:
+    """Add ``--dynamodb-url`` and ``--table`` to a click command."""
+    url = click.option(
+        "--dynamodb-url",
+        metavar="URL",
+        default=DEFAULT_URL,
+        callback=check_url,
+        show_default=True,
+        help='Where DynamoDB listens; "aws" is AWS itself, with your own credentials and region.',
+    )
+    table = click.option(
+        "--table",
+        metavar="NAME",
+        default=default_table_name,
+        show_default="the name in template.yaml",
+        help="The table that holds the records.",
+    )
+    return url(table(command))

@@ -1,0 +1,90 @@
+"""The embedded DynamoDB: ministack, in a child process, in memory only.
+
+Run as ``python -m cli.embedded FD`` it serves on an inherited socket and ends when its standard input does,
+so that it never outlives ``expunge serve``, however that ended.
+"""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from cli.dynamodb import ACCESS_KEY, REGION
+
+_OWNER = f"AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/20260101/{REGION}/dynamodb/aws4_request".encode()
+
+
+class Embedded:
+    """A DynamoDB that serves on a listening socket, which it takes over, until it is closed."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with listener:
+            self._process = subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
+                [sys.executable, "-P", "-m", "cli.embedded", str(listener.fileno())],
+                stdin=subprocess.PIPE,
+                stdout=2,
+                pass_fds=[listener.fileno()],
+                # A Ctrl-C in the terminal reaches only us; requests in flight still need the records.
+                start_new_session=True,
+                env=_environment(),
+            )
+
+    @property
+    def alive(self) -> bool:
+        """False if it ended by itself."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End it; its tables are gone."""
+        self._process.kill()
+        self._process.communicate()
+
+
+def _environment() -> dict[str, str]:
+    """Return ours with ministack's own settings, lest one of the user's makes it write to the disk."""
+    theirs = ("AWS_", "MINISTACK_", "LOCALSTACK_", "DOCKER_", "PERSIST_STATE", "AUTH", "USE_SSL")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
+    return {**kept, "SERVICES": "dynamodb", "LOG_LEVEL": "WARNING"}
+
+
+Message = MutableMapping[str, Any]
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    threading.Thread(target=_end_with_owner, daemon=True).start()
+    from hypercorn.asyncio import serve  # noqa: PLC0415 - slow, and of use to this process only
+    from hypercorn.config import Config  # noqa: PLC0415
+    from ministack.app import app  # type: ignore[import-untyped] # noqa: PLC0415 - it has no types
+
+    async def dynamodb(
+        scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        # Without ministack's start-up: that is for its other services, and looks for Docker.
+        if scope["type"] == "http":
+            await app({**scope, "headers": _as_owner(scope["headers"])}, receive, send)
+
+    config = Config()
+    config.bind = [f"fd://{sys.argv[1]}"]
+    config.loglevel = "WARNING"
+    config.keep_alive_timeout = 75
+    asyncio.run(serve(dynamodb, config))  # type: ignore[arg-type] # it wants its own message types
+
+
+def _as_owner(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Let every client see the same tables; ministack would keep them apart by key and region."""
+    return [(name, _OWNER if name.lower() == b"authorization" else value) for name, value in headers]
+
+
+def _end_with_owner() -> None:
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

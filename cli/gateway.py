@@ -1,0 +1,126 @@
+"""API Gateway on one machine: HTTP in, a function's reply out."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, Final
+
+from cli.events import MalformedReplyError, Request, Response, event_of, response_of
+from cli.invoke import EventTooLargeError, InvocationError, Invoker
+from cli.routes import Match, Routes
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+BODY_LIMIT: Final = 10 * 1024 * 1024
+"""Bytes of a request's body that API Gateway takes."""
+
+log = logging.getLogger(__name__)
+
+
+class Gateway:
+    """An ASGI application. Answers ``GET /health`` itself and leaves the rest to the functions."""
+
+    def __init__(self, invokers: Mapping[str, Invoker]) -> None:
+        self._invokers = invokers
+        self._routes = Routes(invoker.function for invoker in invokers.values())
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Speak ASGI; refuse WebSockets, have nothing to do at start-up."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+        if scope["type"] != "http":
+            return
+        started = time.monotonic()
+        try:
+            body = await _read(receive)
+        except ConnectionError:
+            return
+        request = _request(scope, body or b"")
+        response = TOO_LARGE if body is None else await self._respond(request)
+        await _write(send, response, request.id)
+        took = (time.monotonic() - started) * 1000
+        # No query string: it may hold a token or a signature.
+        log.info("%s %s %d %.0f ms", request.method, request.path, response.status, took)
+
+    async def close(self) -> None:
+        """End all sandboxes that are not at work."""
+        for invoker in self._invokers.values():
+            await invoker.close()
+
+    async def _respond(self, request: Request) -> Response:
+        if (request.method, request.path) == ("GET", "/health"):
+            return Response(200, [("content-type", "application/json")], b'{"status":"ok"}')
+        match = self._routes.match(request.method, request.path)
+        if match is None:
+            return Response.message(404, "Not Found")
+        # A client that hangs up does not end the invocation, as in AWS.
+        invocation = asyncio.create_task(self._invoke(request, match))
+        self._running.add(invocation)
+        invocation.add_done_callback(self._running.discard)
+        return await asyncio.shield(invocation)
+
+    async def _invoke(self, request: Request, match: Match) -> Response:
+        try:
+            return response_of(await self._invokers[match.function.name].invoke(event_of(request, match)))
+        except EventTooLargeError:
+            return TOO_LARGE
+        except InvocationError as error:
+            log.warning("%s gave no reply: %s", match.function.name, error)
+        except MalformedReplyError:
+            log.warning("%s gave a reply that is no HTTP response", match.function.name)
+        return Response.message(500, "Internal Server Error")
+
+
+TOO_LARGE: Final = Response.message(413, "Request Entity Too Large")
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """Read the whole body; None if it is too large, once all of it has come in.
+
+    Raises ConnectionError if the client hung up before that: half a request is none.
+    """
+    body = bytearray()
+    size = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionError
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size <= BODY_LIMIT:
+            body += chunk
+        more = message.get("more_body", False)
+    return bytes(body) if size <= BODY_LIMIT else None
+
+
+def _request(scope: Message, body: bytes) -> Request:
+    return Request(
+        method=scope["method"],
+        path=scope["raw_path"].decode("ascii"),
+        query=scope["query_string"].decode("ascii"),
+        headers=[(name.decode("ascii").lower(), value.decode("latin-1")) for name, value in scope["headers"]],
+        body=body,
+        source_ip=scope["client"][0],
+        protocol=f"HTTP/{scope['http_version']}",
+    )
+
+
+async def _write(send: Send, response: Response, request_id: str) -> None:
+    headers = [
+        *response.headers,
+        ("apigw-requestid", request_id),
+        ("content-length", str(len(response.body))),
+    ]
+    await send(
+        {
+            "type": "http.response.start",
+            "status": response.status,
+            "headers": [(name.encode("ascii"), value.encode("ascii")) for name, value in headers],
+        }
+    )
+    await send({"type": "http.response.body", "body": response.body})

@@ -1,0 +1,97 @@
+"""The `expunge` command."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from cli.dynamodb import explain
+
+COMMANDS: Final = {
+    "serve": ("cli.serve:serve", "Run the API on this machine, with demo records to try it on."),
+    "load": ("cli.load:load", "Bulk-load records from JSON-lines files."),
+    "dump": ("cli.dump:dump", "Print messages as JSON lines, deleted ones too."),
+}
+"""Name to where the command is and what it does. Imported when it is called: some take a second to import."""
+
+INTERRUPTED: Final = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+
+class Commands(click.Group):
+    """Commands that are imported when they are called, not to list them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Name all commands, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def commands() -> None:
+    """Delete messages softly first, for good later: expunge on one machine.
+
+    \b
+    Examples:
+      expunge serve               start the API on http://127.0.0.1:3000, with demo records
+      expunge dump --state all    in another terminal: what has been deleted, what not
+      expunge serve --help        what else serve can do
+    """  # noqa: D301 - \b is click's: it keeps the lines of the examples
+
+
+def main() -> None:
+    """Run the command that the arguments name; the console entry point."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command and return the exit status: 0 done, 1 failed, 2 used wrongly."""
+    try:
+        status = commands.main(arguments, prog_name="expunge", standalone_mode=False)
+        sys.stdout.flush()
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        _drop_output()
+        return 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
+    except Exception as error:
+        failure = _failure(error)
+        if failure is None:  # a fault of ours: the traceback says where
+            raise
+        sentence, status = failure
+        click.echo(f"expunge: {sentence}", err=True)
+    return status if isinstance(status, int) else 0
+
+
+def _failure(error: Exception) -> tuple[str, int] | None:
+    """Return what to say about an error and the exit status; None if nothing was to be expected of it."""
+    match error:
+        case click.ClickException():
+            return error.format_message(), error.exit_code
+        case OSError():
+            return str(error), 1
+    sentence = explain(error)
+    return None if sentence is None else (sentence, 1)
+
+
+def _drop_output() -> None:
+    """Let what is still buffered go nowhere: whoever read it (`head`, say) has seen enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,119 @@
+"""`expunge serve`: the whole service on one machine."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli import demo, server
+from cli.dynamodb import check_url, client, create_table
+from cli.embedded import Embedded
+from cli.environment import environment
+from cli.gateway import Gateway
+from cli.invoke import Invoker, Nursery
+from cli.template import default_table_name, functions
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@click.command()
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=3000, show_default=True, help="Port of the API; 0: any."
+)
+@click.option(
+    "--dynamodb-port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port of the embedded DynamoDB; 0: any.",
+)
+@click.option(
+    "--dynamodb-url",
+    metavar="URL",
+    callback=check_url,
+    help="Use this DynamoDB instead of the embedded one and create the table there if need be; "
+    '"aws" is AWS itself, with your own credentials and region.',
+)
+@click.option(
+    "--load",
+    "files",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="Load these records at start, as `expunge load` does; may be repeated.",
+)
+@click.option("--no-demo", is_flag=True, help="Start without the demo records.")
+@click.option("--verbose", is_flag=True, help="Show all that the functions log, not only warnings.")
+def serve(
+    *,
+    port: int,
+    dynamodb_port: int,
+    dynamodb_url: str | None,
+    files: Sequence[Path],
+    no_demo: bool,
+    verbose: bool,
+) -> None:
+    """Run the API on this machine, with demo records to try it on.
+
+    It listens on 127.0.0.1 only and keeps its records in an embedded DynamoDB, in memory: they are gone when
+    it stops. Stop it with Ctrl-C.
+
+    \b
+    Examples:
+      expunge serve
+      expunge serve --no-demo --load my-records.jsonl
+      expunge serve --port 3001 --dynamodb-url http://127.0.0.1:8042
+    """  # noqa: D301 - \b is click's: it keeps the lines of the examples
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("cli").setLevel(logging.INFO)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
+        listener = stack.enter_context(server.listen(port, "--port"))
+        parts: dict[str, server.Part] = {}
+        if dynamodb_url is None:
+            engine = Embedded(server.listen(dynamodb_port, "--dynamodb-port"))
+            parts["the embedded DynamoDB"] = stack.enter_context(closing(engine))
+            dynamodb_url = engine.url
+            files = [*files, *([] if no_demo else [demo.RECORDS])]
+        parts["the nursery of sandboxes"] = nursery = stack.enter_context(closing(Nursery()))
+        store = client(dynamodb_url)
+        _fill(store, files)
+        nursery.wait()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        if demo.RECORDS in [file.resolve() for file in files]:
+            click.echo(demo.greeting(url, dynamodb_url))
+        click.echo(f"expunge listening on {url}")
+        invokers = _invokers(nursery, dynamodb_url, store.meta.region_name, verbose=verbose)
+        asyncio.run(_run(Gateway(invokers), listener, parts))
+
+
+def _fill(store: "DynamoDBClient", files: Sequence[Path]) -> None:
+    table = default_table_name()
+    create_table(store, table)
+    if files:
+        from cli.load import load_files  # noqa: PLC0415 - slow to import, and often not needed
+
+        load_files(store, table, files)
+
+
+def _invokers(nursery: Nursery, dynamodb_url: str, region: str, *, verbose: bool) -> dict[str, Invoker]:
+    return {
+        function.name: Invoker(
+            nursery, function, environment(function, dynamodb_url, region, verbose=verbose)
+        )
+        for function in functions()
+    }
+
+
+async def _run(gateway: Gateway, listener: socket.socket, parts: Mapping[str, server.Part]) -> None:
+    try:
+        await server.serve(gateway, listener, parts)
+    finally:
+        await gateway.close()

@@ -1,0 +1,84 @@
+"""The HTTP server under the gateway: from a bound port to a clean stop."""
+
+import asyncio
+import errno
+import logging
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Final, Protocol
+
+import click
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config
+
+from cli.gateway import Message, Receive, Send
+
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+GRACE: Final = 5
+"""Seconds that requests in flight have to finish when the service stops."""
+
+
+class Part(Protocol):
+    """A process that the service cannot do without."""
+
+    @property
+    def alive(self) -> bool:
+        """False if it ended by itself."""
+
+
+def listen(port: int, option: str) -> socket.socket:
+    """Take a port of the loopback interface, or say which option chooses another.
+
+    Whoever connects from now on waits until something serves on it.
+    """
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen(100)
+    except OSError as error:
+        listener.close()
+        reason = "is in use" if error.errno == errno.EADDRINUSE else "cannot be used"
+        raise click.ClickException(f"port {port} {reason}; choose another with {option}") from error
+    return listener
+
+
+async def serve(gateway: Application, listener: socket.socket, parts: Mapping[str, Part]) -> None:
+    """Serve until a signal comes; requests in flight may finish, for a while or until a second signal."""
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.errorlog = logging.getLogger("hypercorn.error")
+    config.include_server_header = False
+    config.graceful_timeout = GRACE
+    stop = asyncio.Event()
+    server = asyncio.create_task(
+        hypercorn_serve(gateway, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type] # own messages
+    )
+
+    def on_signal() -> None:
+        if stop.is_set():
+            server.cancel()
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    missing = await _first_missing(parts, stop)
+    stop.set()
+    with suppress(TimeoutError, asyncio.CancelledError):
+        await asyncio.wait_for(server, GRACE)
+    if missing:
+        raise click.ClickException(f"{missing} has ended; start again")
+
+
+async def _first_missing(parts: Mapping[str, Part], stop: asyncio.Event) -> str | None:
+    """Return the name of the first part found missing, None when it is time to stop."""
+    while not stop.is_set():
+        for name, part in parts.items():
+            if not part.alive:
+                return name
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 1)
+    return None

@@ -1,0 +1,142 @@
+"""What template.yaml says about the table, the functions and their routes.
+
+The commands of one machine read it from there, so that it is said once. Parameters have their defaults;
+what only AWS knows (an ARN, a generated name) stands in as plain text.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
+
+_TABLE_ARGUMENTS = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A Lambda function as the template defines it, globals included."""
+
+    name: str
+    """Its logical name, e.g. ``DeletePullEventsFunction``."""
+    code: Path
+    """The folder that holds its handler module."""
+    module: str
+    attribute: str
+    timeout: int
+    """Seconds."""
+    memory: int
+    """Megabytes."""
+    environment: Mapping[str, str]
+    routes: tuple[tuple[str, str], ...]
+    """(method, path) of each of its HTTP API events; none for a function that is not called over HTTP."""
+
+
+def functions(template: Path = TEMPLATE) -> tuple[Function, ...]:
+    """Every AWS::Serverless::Function, in the template's order."""
+    return tuple(
+        _function(template, name, properties)
+        for name, properties in _resources(template, "AWS::Serverless::Function")
+    )
+
+
+def table_definition(name: str | None = None, template: Path = TEMPLATE) -> dict[str, Any]:
+    """Arguments of boto3's ``create_table``; ``name`` instead of the template's if given.
+
+    Leaves out what guards a table in AWS (deletion protection, recovery, encryption).
+    """
+    _, properties = next(_resources(template, "AWS::DynamoDB::Table"))
+    arguments = {key: properties[key] for key in _TABLE_ARGUMENTS if key in properties}
+    return {"TableName": name or properties["TableName"], **arguments}
+
+
+def default_table_name(template: Path = TEMPLATE) -> str:
+    """Name the table as the template does where nobody chose another."""
+    return str(table_definition(template=template)["TableName"])
+
+
+def _function(template: Path, name: str, properties: dict[str, Any]) -> Function:
+    shared = _resolve(_load(template).get("Globals", {}).get("Function", {}), template)
+    variables = {
+        **shared.get("Environment", {}).get("Variables", {}),
+        **properties.get("Environment", {}).get("Variables", {}),
+    }
+    merged = shared | properties
+    module, _, attribute = merged["Handler"].rpartition(".")
+    return Function(
+        name=name,
+        code=template.parent / merged.get("CodeUri", "."),
+        module=module,
+        attribute=attribute,
+        timeout=int(merged.get("Timeout", 3)),
+        memory=int(merged.get("MemorySize", 128)),
+        environment={key: str(value) for key, value in variables.items()},
+        routes=tuple(
+            (event["Properties"]["Method"].upper(), event["Properties"]["Path"])
+            for event in properties.get("Events", {}).values()
+            if event["Type"] == "HttpApi"
+        ),
+    )
+
+
+def _resources(template: Path, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, resource in _load(template)["Resources"].items():
+        if resource["Type"] == kind:
+            yield name, _resolve(resource["Properties"], template)
+
+
+def _resolve(value: Any, template: Path) -> Any:
+    match value:
+        case {"Ref": name}:
+            return _reference(name, template)
+        case {"Fn::Sub": str(text)}:
+            return re.sub(r"\$\{([^!}]+)\}", lambda found: str(_reference(found[1], template)), text)
+        case {"Fn::GetAtt": names}:
+            return names if isinstance(names, str) else ".".join(names)
+        case dict():
+            return {key: _resolve(item, template) for key, item in value.items()}
+        case list():
+            return [_resolve(item, template) for item in value]
+        case _:
+            return value
+
+
+def _reference(name: str, template: Path) -> Any:
+    loaded = _load(template)
+    if name in loaded.get("Parameters", {}):
+        return loaded["Parameters"][name].get("Default", "")
+    properties = loaded["Resources"].get(name, {}).get("Properties", {})
+    # A reference to the table is the table's name; others are known only in AWS.
+    return _resolve(properties["TableName"], template) if "TableName" in properties else name
+
+
+@cache
+def _load(template: Path) -> dict[str, Any]:
+    with template.open(encoding="utf-8") as file:
+        # A SafeLoader all the same: it adds nothing but CloudFormation's short tags.
+        loaded: dict[str, Any] = yaml.load(file, Loader=_Loader)  # noqa: S506
+    return loaded
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short tags: ``!Sub x`` is read as ``{"Fn::Sub": "x"}``."""
+
+
+def _short_tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    match node:
+        case yaml.ScalarNode():
+            value = loader.construct_scalar(node)
+        case yaml.SequenceNode():
+            value = loader.construct_sequence(node, deep=True)
+        case yaml.MappingNode():
+            value = loader.construct_mapping(node, deep=True)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _short_tag)

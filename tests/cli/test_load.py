@@ -1,0 +1,495 @@
+import io
+import json
+import os
+import sys
+import zlib
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any
+
+import click
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+from expunge import keys
+
+from cli import transactions
+from cli.items import key_id, writes
+from cli.load import BadInput, LoadResult, load_files
+from cli.main import run
+from cli.records import KINDS, parse
+from cli.template import TEMPLATE
+from cli.transactions import Change, write
+from tests.world import World
+
+ENDPOINT = "01961e00-0000-7000-8000-000000000001"
+DELETION = {
+    "deleted_at": "2026-05-01T00:00:00.000Z",
+    "deleted_by": "key_1",
+    "delete_request_id": "req_1",
+    "purge_at": "2026-05-31T00:00:00.000Z",
+}
+AWS = ("--dynamodb-url", "aws")
+
+Record = dict[str, Any]
+Files = Callable[..., Path]
+
+
+def identity(n: int) -> str:
+    return f"01961e00-0000-7000-8000-{n:012}"
+
+
+def inbound(n: int, **fields: Any) -> Record:
+    return {
+        "kind": "inbound_message",
+        "account_id": "acc_1",
+        "id": identity(n),
+        "inbound_endpoint_id": ENDPOINT,
+        "status": "queued",
+        "received_at": "2026-04-05T16:23:11.5+02:00",
+    } | fields
+
+
+def pull(n: int, **fields: Any) -> Record:
+    return {
+        "kind": "pull_event",
+        "account_id": "acc_1",
+        "id": identity(n),
+        "pull_endpoint_id": ENDPOINT,
+        "event_type": "order.created",
+        "status": "stored",
+        "received_at": "2026-04-05T14:23:11Z",
+    } | fields
+
+
+def pk(n: int) -> str:
+    return keys.inbound_message("acc_1", ENDPOINT, identity(n))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Files:
+    """Writes a file of records."""
+
+    def write_file(*records: Record, name: str = "records.jsonl") -> Path:
+        path = tmp_path / name
+        path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+        return path
+
+    return write_file
+
+
+def load(world: World, *paths: Path) -> LoadResult:
+    return load_files(world.store.client, world.store.table, paths)
+
+
+def table(world: World) -> dict[tuple[str, str], Record]:
+    """All that the table holds, by key, texts as they are and contents as the JSON they are."""
+    items: Any = world.store.client.scan(TableName=world.store.table)["Items"]
+    plain = [{name: next(iter(value.values())) for name, value in item.items()} for item in items]
+    for item in plain:
+        if "payload" in item:
+            item["payload"] = json.loads(zlib.decompress(item["payload"]))
+    return {(item.pop("pk"), item.pop("sk")): item for item in plain}
+
+
+def soft_delete(world: World, n: int) -> None:
+    world.store.client.update_item(
+        TableName=world.store.table,
+        Key={"pk": {"S": pk(n)}, "sk": {"S": keys.MESSAGE}},
+        UpdateExpression="SET deleted_at = :now",
+        ExpressionAttributeValues={":now": {"S": "2026-05-01T00:00:00.000Z"}},
+    )
+
+
+def test_a_message_becomes_metadata_with_its_place_in_the_index_and_content(
+    world: World, file: Files
+) -> None:
+    result = load(world, file(inbound(1, payload={"é": None})))
+    assert result == LoadResult(kinds={"inbound_message": 1}, kept=0, revoked=0)
+    assert table(world) == {
+        (f"INBOUND#acc_1#{ENDPOINT}#{identity(1)}", "MESSAGE"): {
+            "kind": "inbound_message",
+            "account_id": "acc_1",
+            "id": identity(1),
+            "endpoint_id": ENDPOINT,
+            "status": "queued",
+            "received_at": "2026-04-05T16:23:11.5+02:00",
+            "state_pk": f"LIVE#INBOUND#acc_1#{ENDPOINT}#queued",
+            "state_sk": f"2026-04-05T14:23:11.500000Z#{identity(1)}",
+        },
+        (f"INBOUND#acc_1#{ENDPOINT}#{identity(1)}", "CONTENT"): {"payload": {"é": None}},
+    }
+
+
+def test_an_event_is_found_by_its_type_too(world: World, file: Files) -> None:
+    load(world, file(pull(1)))
+    assert table(world) == {
+        (f"PULL#acc_1#{ENDPOINT}#{identity(1)}", "MESSAGE"): {
+            "kind": "pull_event",
+            "account_id": "acc_1",
+            "id": identity(1),
+            "endpoint_id": ENDPOINT,
+            "event_type": "order.created",
+            "status": "stored",
+            "received_at": "2026-04-05T14:23:11Z",
+            "state_pk": f"LIVE#PULL#acc_1#{ENDPOINT}#stored",
+            "state_sk": f"2026-04-05T14:23:11.000000Z#{identity(1)}",
+            "type_pk": f"LIVE#PULL#acc_1#{ENDPOINT}#stored#order.created",
+        }
+    }
+
+
+def test_a_deleted_event_goes_to_the_bin(world: World, file: Files) -> None:
+    load(world, file(pull(1, **DELETION | {"purge_at": "2026-05-31T02:00:00.0009+02:00"})))
+    event_pk = keys.pull_event("acc_1", ENDPOINT, identity(1))
+    assert table(world) == {
+        (event_pk, "MESSAGE"): {
+            "kind": "pull_event",
+            "account_id": "acc_1",
+            "id": identity(1),
+            "endpoint_id": ENDPOINT,
+            "event_type": "order.created",
+            "status": "stored",
+            "received_at": "2026-04-05T14:23:11Z",
+            **DELETION,
+            "state_pk": keys.bin_shard(event_pk),
+            "state_sk": f"2026-05-31T00:00:00.000Z#{event_pk}",
+        }
+    }
+
+
+def test_of_an_api_key_only_digests_are_stored(world: World, file: Files) -> None:
+    some = {"scopes": ["pull:delete"], "expires_at": "2027-01-01T01:00:00+01:00"}
+    load(
+        world,
+        file(
+            {"kind": "api_key", "key": "hb_1", "account_id": "acc_1"} | some,
+            {"kind": "api_key", "key": "hb_2", "account_id": "acc_1"},
+            {"kind": "api_key", "key": "hb_3", "account_id": "acc_1", "scopes": []},
+        ),
+    )
+    pks = {n: f"API_KEY#{sha256(f'hb_{n}'.encode()).hexdigest()}" for n in (1, 2, 3)}
+    assert table(world) == {
+        (pks[1], "API_KEY"): {
+            "account_id": "acc_1",
+            "key_id": key_id("hb_1"),
+            "scopes": [{"S": "pull:delete"}],
+            "expires_at": "2027-01-01T00:00:00.000000Z",
+        },
+        (pks[2], "API_KEY"): {"account_id": "acc_1", "key_id": key_id("hb_2")},
+        (pks[3], "API_KEY"): {"account_id": "acc_1", "key_id": key_id("hb_3"), "scopes": []},
+    }
+    assert key_id("hb_1") == "key_" + sha256(b"expunge key id\0hb_1").hexdigest()[:20]
+
+
+def test_endpoints_are_kept_under_their_account(world: World, file: Files) -> None:
+    endpoint = {"account_id": "acc_1", "id": ENDPOINT}
+    load(
+        world,
+        file(
+            {"kind": "inbound_endpoint", "name": "Stripe", **endpoint}, {"kind": "pull_endpoint", **endpoint}
+        ),
+    )
+    assert table(world) == {
+        ("ACCOUNT#acc_1", f"INBOUND_ENDPOINT#{ENDPOINT}"): {"name": "Stripe"},
+        ("ACCOUNT#acc_1", f"PULL_ENDPOINT#{ENDPOINT}"): {},
+    }
+
+
+def test_every_kind_has_its_items() -> None:
+    assert {type_ for type_ in writes.registry if type_ is not object} == set(KINDS.values())
+
+
+def test_a_bad_last_line_of_the_last_file_leaves_the_table_empty(world: World, file: Files) -> None:
+    good, bad = file(inbound(1), inbound(2), name="good"), file(inbound(3), inbound(4, status=""), name="bad")
+    with pytest.raises(BadInput) as caught:
+        load(world, good, bad)
+    rule = "status must be queued, delivering, succeeded, pending_retry or failed_permanent"
+    assert str(caught.value) == f"{bad}:2: {rule}"
+    assert table(world) == {}
+
+
+def test_loading_again_changes_nothing(world: World, file: Files) -> None:
+    path = file(inbound(1, payload=1), pull(2), {"kind": "api_key", "key": "hb_1", "account_id": "acc_1"})
+    first = load(world, path), table(world)
+    assert (load(world, path), table(world)) == first
+
+
+def test_loading_again_never_revives_a_deleted_message(world: World, file: Files) -> None:
+    path = file(inbound(1, payload="old"), inbound(2), inbound(3))
+    load(world, path)
+    soft_delete(world, 1)
+    deleted = {key: item for key, item in table(world).items() if key[0] == pk(1)}
+    changed = file(
+        inbound(1, payload="new", status="succeeded"),
+        inbound(2, payload="new"),
+        inbound(3, status="succeeded"),
+    )
+    assert load(world, changed) == LoadResult(kinds={"inbound_message": 3}, kept=1, revoked=0)
+    after = table(world)
+    assert {key: item for key, item in after.items() if key[0] == pk(1)} == deleted
+    assert after[pk(2), "CONTENT"] == {"payload": "new"}
+    assert after[pk(3), "MESSAGE"]["state_pk"] == keys.live_inbound("acc_1", ENDPOINT, "succeeded")
+
+
+def test_a_table_of_deleted_messages_is_left_alone(world: World, file: Files) -> None:
+    path = file(inbound(1, **DELETION), pull(2, **DELETION))
+    load(world, path)
+    before = table(world)
+    assert load(world, path) == LoadResult(kinds={"inbound_message": 1, "pull_event": 1}, kept=2, revoked=0)
+    assert table(world) == before
+
+
+def test_a_live_message_is_overwritten_and_loses_a_payload_that_the_line_lacks(
+    world: World, file: Files
+) -> None:
+    load(world, file(inbound(1, payload="old")))
+    load(world, file(inbound(1, status="succeeded")))
+    assert {key: item["status"] for key, item in table(world).items()} == {(pk(1), "MESSAGE"): "succeeded"}
+
+
+def test_loading_again_never_restores_a_revoked_key(world: World, file: Files) -> None:
+    path = file({"kind": "api_key", "key": "hb_1", "account_id": "acc_1"})
+    load(world, path)
+    world.store.client.update_item(
+        TableName=world.store.table,
+        Key={"pk": {"S": keys.api_key(sha256(b"hb_1").hexdigest())}, "sk": {"S": keys.API_KEY}},
+        UpdateExpression="SET revoked_at = :now",
+        ExpressionAttributeValues={":now": {"S": "2026-05-01T00:00:00.000Z"}},
+    )
+    before = table(world)
+    assert load(world, path) == LoadResult(kinds={"api_key": 1}, kept=0, revoked=1)
+    assert table(world) == before
+
+
+def test_of_two_lines_of_one_message_the_last_one_wins(world: World, file: Files) -> None:
+    result = load(world, file(inbound(1, payload=1), inbound(2), inbound(1, payload=2, status="succeeded")))
+    assert result.records == 3
+    assert table(world)[pk(1), "CONTENT"] == {"payload": 2}
+    assert table(world)[pk(1), "MESSAGE"]["status"] == "succeeded"
+
+
+def test_of_two_lines_of_one_message_a_deleted_one_stays(world: World, file: Files) -> None:
+    result = load(world, file(inbound(1, **DELETION), inbound(1)))
+    assert result == LoadResult(kinds={"inbound_message": 2}, kept=1, revoked=0)
+    assert table(world)[pk(1), "MESSAGE"]["deleted_at"] == DELETION["deleted_at"]
+
+
+def test_blank_lines_byte_order_marks_and_carriage_returns_do_no_harm(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "windows.jsonl"
+    lines = ["", json.dumps(inbound(1)), "  \t", json.dumps(inbound(2))]
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    assert load(world, path).records == 2
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([*lines, "x"]).encode())
+    with pytest.raises(BadInput, match=r"windows\.jsonl:5: the line is not JSON$"):
+        load(world, path)
+
+
+def test_no_records_are_fine(world: World, file: Files) -> None:
+    assert str(load(world, file())) == "loaded 0 records"
+
+
+def test_a_pipe_can_be_loaded(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = Thread(target=path.write_bytes, args=(json.dumps(inbound(1)).encode(),))
+    writer.start()
+    assert load(world, path).records == 1
+    writer.join()
+    assert set(table(world)) == {(pk(1), "MESSAGE")}
+
+
+def test_the_demo_records_are_good(world: World) -> None:
+    demo = TEMPLATE.parent / "events" / "demo.jsonl"
+    kinds = {"api_key": 1, "inbound_endpoint": 1, "inbound_message": 10, "pull_endpoint": 1, "pull_event": 10}
+    assert load(world, demo).kinds.items() >= kinds.items()
+    statuses = {line.get("status") for line in map(json.loads, demo.read_text(encoding="utf-8").splitlines())}
+    assert {"queued", "delivering", "succeeded", "pending_retry", "failed_permanent"} <= statuses
+    assert {"stored", "fetched", "delivered"} <= statuses
+
+
+def test_the_command_says_what_it_loaded(
+    world: World, file: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = file(inbound(1), pull(2), inbound(3), {"kind": "api_key", "key": "hb_1", "account_id": "acc_1"})
+    assert run(["load", *AWS, str(path)]) == 0
+    soft_delete(world, 1)
+    assert run(["load", *AWS, str(path)]) == 0
+    kinds = "loaded 4 records: 1 api_key, 2 inbound_message, 1 pull_event"
+    assert capsys.readouterr() == (f"{kinds}\n{kinds}; 1 already deleted, left as they are\n", "")
+
+
+def test_the_command_reads_standard_input(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(inbound(1)).encode())))
+    assert run(["load", *AWS, "-"]) == 0
+    assert capsys.readouterr().out == "loaded 1 records: 1 inbound_message\n"
+    assert set(table(world)) == {(pk(1), "MESSAGE")}
+
+
+@pytest.mark.usefixtures("world")
+def test_wrong_use_is_exit_status_2_and_one_sentence(
+    file: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = file({"kind": "api_key", "key": "hb secret", "account_id": "acc_1"})
+    for arguments, sentence in (
+        ([str(key)], f"{key}:1: key must be 1 to 256 printable ASCII characters without blanks"),
+        ([str(tmp_path)], f"{tmp_path} cannot be read: Is a directory"),
+        ([str(tmp_path / "no")], f"{tmp_path / 'no'} cannot be read: No such file or directory"),
+    ):
+        assert run(["load", *AWS, *arguments]) == 2
+        assert capsys.readouterr() == ("", f"expunge: {sentence}\n")
+    assert run(["load", *AWS]) == 2
+
+
+@pytest.mark.usefixtures("world")
+def test_a_table_that_is_not_there_is_exit_status_1(file: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["load", *AWS, "--table", "other", str(file(inbound(1)))]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def failure(code: str, reasons: Sequence[str] = (), status: int = 400) -> ClientError:
+    response: Any = {
+        "Error": {"Code": code, "Message": code},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+        "CancellationReasons": [{"Code": reason} for reason in reasons],
+    }
+    return ClientError(response, "TransactWriteItems")
+
+
+class Flaky:
+    """A client whose transactions fail, one way after the other."""
+
+    def __init__(self, client: Any, *failures: Exception) -> None:
+        self.client = client
+        self.failures = list(failures)
+        self.sent: list[Any] = []
+
+    def transact_write_items(self, **arguments: Any) -> Any:
+        self.sent.append(arguments)
+        if self.failures:
+            raise self.failures.pop(0)
+        return self.client.transact_write_items(**arguments)
+
+
+class Elephant:
+    """A client that takes every transaction and holds it against what DynamoDB admits."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.writing: set[tuple[str, str]] = set()
+        self.written: list[list[Any]] = []
+        self.overtaken = Event()
+
+    def transact_write_items(self, **arguments: Any) -> None:
+        items = [entry["Put"]["Item"] for entry in arguments["TransactItems"] if "Put" in entry]
+        items += [entry["Delete"]["Key"] for entry in arguments["TransactItems"] if "Delete" in entry]
+        touched = [(item["pk"]["S"], item["sk"]["S"]) for item in items]
+        with self.lock:
+            assert len(touched) == len(set(touched)) <= 100
+            if not self.writing.isdisjoint(touched):
+                self.overtaken.set()
+            assert sum(len(item.get("payload", {}).get("B", b"")) for item in items) <= 2_000_000
+            self.writing.update(touched)
+        # The first takes its time, so that another of the same items would meet it here.
+        if not self.written:
+            self.overtaken.wait(0.2)
+        with self.lock:
+            self.written.append(items)
+            self.writing.difference_update(touched)
+
+
+def changes(*records: Record) -> list[Change]:
+    return [
+        Change(record["kind"], writes(parse(json.dumps(record).encode(errors="surrogatepass"))))
+        for record in records
+    ]
+
+
+def ignore(_count: int) -> None:
+    pass
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "FIRST_DELAY", 0)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_passes_is_tried_again_with_the_same_token(world: World) -> None:
+    client: Any = Flaky(
+        world.store.client,
+        failure("ThrottlingException"),
+        failure("InternalServerError", status=500),
+        failure("TransactionInProgressException"),
+        failure("TransactionCanceledException", ["None", "TransactionConflict"]),
+        failure("TransactionCanceledException", ["ThrottlingError", "ProvisionedThroughputExceeded"]),
+        ReadTimeoutError(endpoint_url="http://127.0.0.1"),
+    )
+    assert write(client, world.store.table, changes(inbound(1)), ignore) == {}
+    assert len(client.sent) == 7
+    assert client.sent == [client.sent[0]] * 7
+    assert set(table(world)) == {(pk(1), "MESSAGE")}
+
+
+def test_refused_messages_are_left_out_with_their_content_and_the_rest_is_sent_under_a_new_token(
+    world: World,
+) -> None:
+    refused = ["None", "None", "ConditionalCheckFailed", "None", "None", "None"]
+    client: Any = Flaky(world.store.client, failure("TransactionCanceledException", refused))
+    done: list[int] = []
+    records = changes(inbound(1, payload=1), inbound(2, payload=2), inbound(3, payload=3))
+    assert write(client, world.store.table, records, done.append) == {"inbound_message": 1}
+    assert {key[0] for key in table(world)} == {pk(1), pk(3)}
+    assert client.sent[0]["ClientRequestToken"] != client.sent[1]["ClientRequestToken"]
+    assert done == [3]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_table_that_takes_no_writes_is_given_up_in_time(world: World) -> None:
+    client: Any = Flaky(world.store.client, *[failure("ThrottlingException")] * 99)
+    with pytest.raises(click.ClickException) as caught:
+        write(client, world.store.table, changes(inbound(1)), ignore)
+    assert caught.value.exit_code == 1
+    assert (
+        caught.value.message
+        == "the table takes no writes at the moment; what is written stays, and the same command continues"
+    )
+    assert len(client.sent) == transactions.ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        failure("AccessDeniedException"),
+        failure("TransactionCanceledException", ["ValidationError", "TransactionConflict"]),
+    ],
+)
+def test_what_does_not_pass_is_not_tried_again(world: World, error: ClientError) -> None:
+    client: Any = Flaky(world.store.client, error)
+    with pytest.raises(ClientError) as caught:
+        write(client, world.store.table, changes(inbound(1)), ignore)
+    assert caught.value is error
+    assert len(client.sent) == 1
+
+
+def test_transactions_stay_within_the_limits_and_keep_the_order_of_equal_keys() -> None:
+    client: Any = Elephant()
+    records = [inbound(n % 60, status=status) for status in ("queued", "succeeded") for n in range(500)]
+    write(client, "expunge", changes(*records), ignore)
+    final = {
+        item["pk"]["S"]: item["status"]["S"] for items in client.written for item in items if "status" in item
+    }
+    assert final == {pk(n): "succeeded" for n in range(60)}
+    assert not client.overtaken.is_set()
+    assert sum(len(items) for items in client.written) == 2 * 1000
+
+
+def test_large_contents_make_short_transactions() -> None:
+    client: Any = Elephant()
+    noise = [os.urandom(170_000).hex() for _ in range(20)]
+    write(client, "expunge", changes(*(inbound(n, payload=text) for n, text in enumerate(noise))), ignore)
+    assert sum(len(items) for items in client.written) == 40
+    assert len(client.written) > 1

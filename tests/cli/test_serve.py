@@ -1,0 +1,289 @@
+import asyncio
+import http.client
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+import pytest
+from botocore.exceptions import EndpointConnectionError, NoCredentialsError, NoRegionError
+
+from cli import demo
+from cli.dynamodb import client, explain
+from cli.environment import environment
+from cli.gateway import Message, Receive, Send
+from cli.main import COMMANDS, run
+from cli.server import listen, serve
+from cli.template import Function
+
+EXPUNGE = [sys.executable, "-c", "from cli.main import main; main()"]
+ANY_PORTS = ["--port", "0", "--dynamodb-port", "0"]
+
+
+class Served:
+    """A running `expunge serve`."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        self.process = process
+        self.greeting: list[str] = []
+        for line in process.stdout:
+            self.greeting.append(line)
+            if line.startswith("expunge listening on "):
+                break
+        self.url = self.greeting[-1].split()[-1]
+
+    def stop(self, number: int = signal.SIGINT) -> tuple[int, str]:
+        """Send a signal; return the exit status and what was written to standard error."""
+        self.process.send_signal(number)
+        _, errors = self.process.communicate()
+        return self.process.returncode, errors
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[Served]:
+    with subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
+        [*EXPUNGE, "serve", *ANY_PORTS, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+    ) as process:
+        try:
+            yield Served(process)
+        finally:
+            process.kill()
+
+
+def fetch(
+    method: str, url: str, headers: dict[str, str] | None = None, body: str | None = None
+) -> tuple[int, Any]:
+    parts = urlsplit(url)
+    with closing(http.client.HTTPConnection(parts.netloc)) as connection:
+        connection.request(method, f"{parts.path}?{parts.query}", body, headers or {})
+        with connection.getresponse() as response:
+            return response.status, json.load(response)
+
+
+def test_serve_answers_over_http_and_stops_cleanly_on_a_signal() -> None:
+    with serving("--no-demo") as served:
+        health = fetch("GET", f"{served.url}/health")
+        unauthorized = fetch("POST", f"{served.url}/v1/inbound-messages/delete-all?limit=7&secret=s3cr3t")
+        unknown = fetch("POST", f"{served.url}/v1/nothing")
+        status, errors = served.stop()
+    assert health == (200, {"status": "ok"})
+    assert (unauthorized[0], unauthorized[1]["error"]["code"]) == (401, "UNAUTHORIZED")
+    assert unknown == (404, {"message": "Not Found"})
+    assert served.greeting == [f"expunge listening on {served.url}\n"]
+    assert [re.sub(r"^\S+ |\d+ ms$", "", line) for line in errors.splitlines()] == [
+        "GET /health 200 ",
+        "POST /v1/inbound-messages/delete-all 401 ",
+        "POST /v1/nothing 404 ",
+    ]
+    assert status == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_outlives_serve_however_it_ends(number: int) -> None:
+    with serving("--no-demo") as served:
+        fetch("POST", f"{served.url}/v1/inbound-messages/delete-all")
+        # Sandboxes, nursery and DynamoDB all hold its standard error: it closes when the last of them ends.
+        status, _ = served.stop(number)
+    assert status == (0 if number == signal.SIGTERM else -number)
+
+
+def test_serve_stops_at_once_in_spite_of_idle_connections() -> None:
+    with serving("--no-demo") as served:
+        connection = http.client.HTTPConnection(served.url.removeprefix("http://"))
+        connection.request("GET", "/health")
+        connection.getresponse().read()
+        with socket.create_connection(("127.0.0.1", int(served.url.rpartition(":")[2]))):
+            assert served.stop()[0] == 0
+        connection.close()
+
+
+def test_a_request_in_flight_is_still_answered_when_a_signal_comes() -> None:
+    async def application(scope: Message, _receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(0.1)  # the server is closing by now
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"[]"})
+
+    async def scenario() -> tuple[int, Any]:
+        listener = listen(0, "--port")
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        answer = asyncio.create_task(asyncio.to_thread(fetch, "GET", url))
+        await serve(application, listener, {})
+        return await answer
+
+    assert asyncio.run(scenario()) == (200, [])
+
+
+def test_serve_ends_when_its_dynamodb_does() -> None:
+    class Gone:
+        alive = False
+
+    with pytest.raises(click.ClickException, match=r"^the DynamoDB has ended; start again$"):
+        asyncio.run(serve(_unasked, listen(0, "--port"), {"the DynamoDB": Gone()}))
+
+
+async def _unasked(_scope: Message, _receive: Receive, _send: Send) -> None:
+    """Answer nothing."""
+
+
+def test_every_printed_curl_line_deletes_and_may_be_repeated() -> None:
+    with serving() as served:
+        lines = [line.strip() for line in served.greeting if line.strip().startswith("curl ")]
+        answers = [_curl(line) for line in lines * 2]
+        status, errors = served.stop()
+    assert len(lines) == len(demo.REQUESTS)
+    assert [code for code, _ in answers] == [200] * 6
+    counts = [body["data"].get("deleted", body["data"].get("deleted_count")) for _, body in answers]
+    assert counts == [2, 4, 2, 1, 0, 0]
+    assert demo.API_KEY in "".join(served.greeting)
+    assert demo.API_KEY not in errors
+    assert status == 0
+
+
+def _curl(line: str) -> tuple[int, Any]:
+    """Do what curl would, which is not installed everywhere."""
+    _, silent, _, method, url, *rest = shlex.split(line)
+    options = list(zip(rest[::2], rest[1::2], strict=True))
+    headers = dict(value.split(": ") for option, value in options if option == "-H")
+    body = next((value for option, value in options if option == "-d"), None)
+    assert (silent, method) == ("-sS", "POST")
+    return fetch(method, url, headers, body)
+
+
+def test_any_dynamodb_client_sees_the_embedded_tables_and_another_serve_can_use_them() -> None:
+    with serving() as first:
+        url = re.findall(r"DynamoDB listens on (\S+)", "".join(first.greeting))[0]
+        with serving("--dynamodb-url", url) as second:
+            answer = fetch(
+                "POST",
+                f"{second.url}/v1/inbound-messages/delete-all?limit=1",
+                {"Authorization": f"Bearer {demo.API_KEY}"},
+            )
+            assert second.greeting == [f"expunge listening on {second.url}\n"]
+    assert (answer[0], answer[1]["data"]["deleted"]) == (200, 1)
+
+
+@pytest.mark.parametrize("option", ["--port", "--dynamodb-port"])
+def test_a_taken_port_is_said_in_one_sentence(option: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(  # noqa: S603 - nothing in it comes from outside
+            [*EXPUNGE, "serve", "--no-demo", *ANY_PORTS, option, str(port)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"expunge: port {port} is in use; choose another with {option}\n"
+
+
+def test_help_lists_every_command_without_importing_any() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "from cli.main import main; main()", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name, (_, summary) in COMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(summary)}$", done.stdout, re.MULTILINE)
+    assert not re.search(r"\b(boto3|hypercorn)\b", done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nothing"], "No such command 'nothing'."),
+        (["serve", "--port", "x"], "Invalid value for '--port': 'x' is not a valid integer range."),
+        (["serve", "--load", "/no/such"], "Invalid value for '--load': File '/no/such' does not exist."),
+        (
+            ["serve", "--dynamodb-url", "localhost:8000"],
+            "Invalid value for '--dynamodb-url': 'localhost:8000' is neither an http(s) URL nor \"aws\".",
+        ),
+    ],
+)
+def test_wrong_use_is_said_in_one_sentence(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == 2
+    assert capsys.readouterr() == ("", f"expunge: {sentence}\n")
+
+
+def test_an_unreachable_dynamodb_is_said_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # and not listening
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        assert run(["dump", "--dynamodb-url", url]) == 1
+    error = f"expunge: DynamoDB cannot be reached at {url}; is `expunge serve` running?\n"
+    assert capsys.readouterr() == ("", error)
+
+
+def test_what_aws_lacks_is_explained() -> None:
+    assert explain(NoRegionError()) == "no AWS region was found; set AWS_REGION"
+    assert explain(NoCredentialsError()) == (
+        "no AWS credentials were found; configure them as for the AWS CLI"
+    )
+    assert explain(EndpointConnectionError(endpoint_url="http://127.0.0.1:1/")) == (
+        "DynamoDB cannot be reached at http://127.0.0.1:1; is `expunge serve` running?"
+    )
+    assert explain(KeyError("ours")) is None
+
+
+def test_an_endpoint_needs_nothing_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    assert client("http://127.0.0.1:1").meta.endpoint_url == "http://127.0.0.1:1"
+
+
+def test_a_sandbox_at_an_endpoint_inherits_nothing_of_the_users_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"AWS_PROFILE": "work", "PATH": "/bin", "no_proxy": "example.com"})
+    function = Function("Name", Path(), "module", "handler", 29, 512, {"TABLE_NAME": "expunge"}, ())
+    assert environment(function, "http://127.0.0.1:8000", "us-east-1", verbose=False) == {
+        "AWS_ACCESS_KEY_ID": "expunge",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:8000",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+        "AWS_LAMBDA_FUNCTION_NAME": "Name",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_REGION": "us-east-1",
+        "AWS_SECRET_ACCESS_KEY": "expunge",
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "NO_PROXY": "example.com,127.0.0.1",
+        "PATH": "/bin",
+        "POWERTOOLS_LOG_LEVEL": "WARNING",
+        "POWERTOOLS_METRICS_DISABLED": "true",
+        "TABLE_NAME": "expunge",
+        "no_proxy": "example.com,127.0.0.1",
+    }
+
+
+def test_a_sandbox_at_aws_has_the_users_own_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"AWS_PROFILE": "work"})
+    function = Function("Name", Path(), "module", "handler", 29, 512, {}, ())
+    assert environment(function, "aws", "eu-central-1", verbose=True) == {
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+        "AWS_LAMBDA_FUNCTION_NAME": "Name",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_PROFILE": "work",
+        "AWS_REGION": "eu-central-1",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+        "POWERTOOLS_METRICS_DISABLED": "true",
+    }

@@ -1,0 +1,119 @@
+from pathlib import Path
+
+from cli.template import TEMPLATE, Function, default_table_name, functions, table_definition
+
+EXAMPLE = """
+Parameters:
+  Name: {Type: String, Default: messages}
+  Days: {Type: Number, Default: 30}
+  Secret: {Type: String}
+Globals:
+  Function:
+    CodeUri: code/
+    MemorySize: 512
+    Timeout: 29
+    Environment:
+      Variables:
+        TABLE_NAME: !Ref Name
+        DAYS: !Ref Days
+        SECRET: !Ref Secret
+Resources:
+  Table:
+    Type: AWS::DynamoDB::Table
+    DeletionPolicy: Retain
+    Properties:
+      TableName: !Sub "${Name}-table"
+      BillingMode: PAY_PER_REQUEST
+      DeletionProtectionEnabled: true
+      SSESpecification: {SSEEnabled: true}
+      Tags: [{Key: a, Value: b}]
+      AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
+      KeySchema: [{AttributeName: pk, KeyType: HASH}]
+  ListFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: list_things.handler
+      MemorySize: 256
+      Environment:
+        Variables:
+          DAYS: 7
+          TABLE: !Ref Table
+          ARN: !GetAtt Table.Arn
+          INDEX: !Sub ${Table.Arn}/index/${Name}
+      Events:
+        One: {Type: HttpApi, Properties: {Method: get, Path: "/things/{id}"}}
+        Two: {Type: HttpApi, Properties: {Method: DELETE, Path: /things}}
+        Rate: {Type: Schedule, Properties: {Schedule: rate(1 hour)}}
+  PurgeFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: purge.run
+      Timeout: 900
+"""
+
+
+def example(folder: Path) -> Path:
+    path = folder / "template.yaml"
+    path.write_text(EXAMPLE)
+    return path
+
+
+def test_functions_are_read_with_globals_merged_and_references_resolved(tmp_path: Path) -> None:
+    assert functions(example(tmp_path)) == (
+        Function(
+            name="ListFunction",
+            code=tmp_path / "code",
+            module="list_things",
+            attribute="handler",
+            timeout=29,
+            memory=256,
+            environment={
+                "TABLE_NAME": "messages",
+                "DAYS": "7",
+                "SECRET": "",
+                "TABLE": "messages-table",
+                "ARN": "Table.Arn",
+                "INDEX": "Table.Arn/index/messages",
+            },
+            routes=(("GET", "/things/{id}"), ("DELETE", "/things")),
+        ),
+        Function(
+            name="PurgeFunction",
+            code=tmp_path / "code",
+            module="purge",
+            attribute="run",
+            timeout=900,
+            memory=512,
+            environment={"TABLE_NAME": "messages", "DAYS": "30", "SECRET": ""},
+            routes=(),
+        ),
+    )
+
+
+def test_a_table_definition_is_what_create_table_takes_without_what_guards_a_table_in_aws(
+    tmp_path: Path,
+) -> None:
+    definition = {
+        "TableName": "messages-table",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    }
+    assert table_definition(template=example(tmp_path)) == definition
+    assert table_definition("other", example(tmp_path)) == {**definition, "TableName": "other"}
+    assert default_table_name(example(tmp_path)) == "messages-table"
+
+
+def test_what_a_caller_does_to_a_definition_stays_with_the_caller() -> None:
+    table_definition()["KeySchema"].clear()
+    assert table_definition()["KeySchema"] == [
+        {"AttributeName": "pk", "KeyType": "HASH"},
+        {"AttributeName": "sk", "KeyType": "RANGE"},
+    ]
+
+
+def test_every_handler_of_the_template_is_where_the_template_says() -> None:
+    for function in functions():
+        source = (function.code / f"{function.module}.py").read_text()
+        assert f"def {function.attribute}(" in source
+    assert TEMPLATE.is_file()

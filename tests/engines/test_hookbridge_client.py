@@ -1,0 +1,73 @@
+"""HookBridge's own client, unmodified, against the running service."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from hookbridge import AuthenticationError, HookBridge, HookBridgeError, NotFoundError
+
+from tests.engines.tenant import Tenant
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@pytest.fixture
+def tenant(api: str, dynamodb: "DynamoDBClient") -> Tenant:  # noqa: ARG001 - the API makes the table
+    return Tenant(dynamodb)
+
+
+@pytest.fixture
+def hookbridge(tenant: Tenant, api: str) -> Iterator[HookBridge]:
+    with tenant.client(api) as client:
+        yield client
+
+
+def test_inbound_messages_are_deleted_by_every_filter(tenant: Tenant, hookbridge: HookBridge) -> None:
+    tenant.load(
+        tenant.message(number, status="queued" if number % 2 else "succeeded") for number in range(10)
+    )
+
+    result = hookbridge.delete_inbound_messages_all(
+        status="queued,succeeded",
+        inbound_endpoint_id=tenant.inbound,
+        received_after=datetime(2026, 4, 1, 0, 0, 2, tzinfo=UTC),
+        received_before="2026-04-01T02:00:08+02:00",
+        limit=5,
+    )
+
+    assert result.deleted == 5
+    assert result.deleted_message_ids == [tenant.id(number) for number in range(2, 7)]
+    assert result.error is None
+    assert hookbridge.delete_inbound_messages_all().deleted == 5
+
+
+def test_pull_events_are_deleted_by_type_and_by_id(tenant: Tenant, hookbridge: HookBridge) -> None:
+    tenant.load(tenant.event(number, event_type=f"order.{number % 2}") for number in range(4))
+
+    result = hookbridge.delete_pull_events_all(tenant.pull, status="stored", event_type="order.1")
+    assert result.deleted_event_ids == [tenant.id(1), tenant.id(3)]
+
+    batch = hookbridge.delete_pull_events_batch(tenant.pull, [tenant.id(1), tenant.id(2), tenant.id(9)])
+    assert [item.outcome for item in batch.results] == ["already_deleted", "deleted", "not_found"]
+    assert [item.deleted_at is None for item in batch.results] == [False, False, True]
+    assert (batch.deleted_count, batch.already_deleted_count, batch.not_found_count) == (1, 1, 1)
+
+
+def test_a_wrong_key_is_an_authentication_error(api: str) -> None:
+    with HookBridge("hb_wrong", base_url=api) as stranger, pytest.raises(AuthenticationError) as raised:
+        stranger.delete_inbound_messages_all()
+    assert raised.value.request_id is not None
+    assert raised.value.request_id.startswith("req_")
+
+
+def test_an_unknown_pull_endpoint_is_a_not_found_error(hookbridge: HookBridge) -> None:
+    with pytest.raises(NotFoundError, match="Pull endpoint not found"):
+        hookbridge.delete_pull_events_all("01935abc-def0-7123-4567-890abcdef012")
+
+
+def test_a_wrong_filter_is_a_client_error_that_names_it(hookbridge: HookBridge) -> None:
+    with pytest.raises(HookBridgeError, match="limit must be a whole number from 1 to 1000") as raised:
+        hookbridge.delete_inbound_messages_all(limit=1001)
+    assert (raised.value.status_code, raised.value.code) == (400, "INVALID_REQUEST")
