@@ -30,6 +30,12 @@ REQUESTS: Final = (
         f"/v1/pull-endpoints/{_ORDERS}/events/delete-batch",
         f'{{"message_ids":["{_ID}00202","{_ID}00203","{_ID}00999"]}}',
     ),
+    (
+        "a WhatsApp message, for good; a stand-in for WhatsApp says yes",
+        "DELETE",
+        "/v1/messages/msg_01HXYZ4QK3WJ8FN3M6QH7TZ8GR",
+        "",
+    ),
 )
 """One request an endpoint: what it deletes, method, path and query, JSON body if any."""
 
@@ -47,8 +53,9 @@ def greeting(api_url: str, dynamodb_url: str) -> str:
         lines += ["", f"  # {what}", f"  {_curl(method, api_url + path, body)}"]
     lines += [
         "",
-        "Run the last two again: what is deleted is found no more (0 deleted), and by id it says",
-        "already_deleted, since when. It is flagged, not gone; this shows it:",
+        "Run the last three again: what is deleted is found no more (0 deleted), by id it says",
+        "already_deleted, since when, and the WhatsApp message is not found. They are flagged, not",
+        "gone, but for what that message said; this shows it:",
         "",
         f"  .venv/bin/expunge dump --state deleted --dynamodb-url {dynamodb_url}",
         "",

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -33,7 +34,10 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        # While modules are imported a KeyboardInterrupt can get lost in one of the import system's callbacks.
+        interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        signal.signal(signal.SIGINT, interrupt)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -2,22 +2,23 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from cli import demo, server
+from cli import demo, server, stand_in
 from cli.dynamodb import check_url, client, create_table
 from cli.embedded import Embedded
 from cli.environment import environment
 from cli.gateway import Gateway
 from cli.invoke import Invoker, Nursery
-from cli.template import default_table_name, functions
+from cli.template import Function, default_table_name, functions
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -42,6 +43,13 @@ if TYPE_CHECKING:
     '"aws" is AWS itself, with your own credentials and region.',
 )
 @click.option(
+    "--provider-url",
+    metavar="URL",
+    callback=stand_in.check_url,
+    help="Ask this upstream to delete messages of linked accounts, of all providers, with the key "
+    f'"{stand_in.KEY}"; without it a stand-in says yes to everything.',
+)
+@click.option(
     "--load",
     "files",
     metavar="FILE",
@@ -51,11 +59,12 @@ if TYPE_CHECKING:
 )
 @click.option("--no-demo", is_flag=True, help="Start without the demo records.")
 @click.option("--verbose", is_flag=True, help="Show all that the functions log, not only warnings.")
-def serve(
+def serve(  # noqa: PLR0913 - an argument an option
     *,
     port: int,
     dynamodb_port: int,
     dynamodb_url: str | None,
+    provider_url: str | None,
     files: Sequence[Path],
     no_demo: bool,
     verbose: bool,
@@ -73,8 +82,9 @@ def serve(
     """  # noqa: D301 - \b is click's: it keeps the lines of the examples
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("cli").setLevel(logging.INFO)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with suppress(KeyboardInterrupt), ExitStack() as stack:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end_at_once)
+    with ExitStack() as stack:
         listener = stack.enter_context(server.listen(port, "--port"))
         parts: dict[str, server.Part] = {}
         if dynamodb_url is None:
@@ -90,8 +100,20 @@ def serve(
         if demo.RECORDS in [file.resolve() for file in files]:
             click.echo(demo.greeting(url, dynamodb_url))
         click.echo(f"expunge listening on {url}")
-        invokers = _invokers(nursery, dynamodb_url, store.meta.region_name, verbose=verbose)
+        invokers = {
+            function.name: Invoker(nursery, function, own | stand_in.environment(url, provider_url, own))
+            for function, own in _environments(dynamodb_url, store.meta.region_name, verbose=verbose)
+        }
         asyncio.run(_run(Gateway(invokers), listener, parts))
+
+
+def _end_at_once(_number: int, _frame: object) -> None:
+    """End while starting; once it serves, the server stops it in good order.
+
+    A KeyboardInterrupt would be lost if it came inside a callback of the import system or the collector. The
+    other processes end when their connection to this one does.
+    """
+    os._exit(0)
 
 
 def _fill(store: "DynamoDBClient", files: Sequence[Path]) -> None:
@@ -103,17 +125,15 @@ def _fill(store: "DynamoDBClient", files: Sequence[Path]) -> None:
         load_files(store, table, files)
 
 
-def _invokers(nursery: Nursery, dynamodb_url: str, region: str, *, verbose: bool) -> dict[str, Invoker]:
-    return {
-        function.name: Invoker(
-            nursery, function, environment(function, dynamodb_url, region, verbose=verbose)
-        )
-        for function in functions()
-    }
+def _environments(
+    dynamodb_url: str, region: str, *, verbose: bool
+) -> Iterator[tuple[Function, dict[str, str]]]:
+    for function in functions():
+        yield function, environment(function, dynamodb_url, region, verbose=verbose)
 
 
 async def _run(gateway: Gateway, listener: socket.socket, parts: Mapping[str, server.Part]) -> None:
     try:
-        await server.serve(gateway, listener, parts)
+        await server.serve(stand_in.StandIn(gateway), listener, parts)
     finally:
         await gateway.close()

@@ -1,0 +1,316 @@
+"""What deleting a thousand webhook messages takes, and what loading them takes.
+
+Everything runs on an embedded DynamoDB (ministack) in a process of its own, so that the CPU measured is the
+client's. Figures are compared within one run; the last column says what must hold.
+"""
+
+import os
+import resource
+import sys
+import tempfile
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+os.environ |= {
+    "TABLE_NAME": "expunge",
+    "RETENTION_DAYS": "30",
+    "POWERTOOLS_SERVICE_NAME": "expunge",
+    "POWERTOOLS_METRICS_NAMESPACE": "Expunge",
+    "POWERTOOLS_METRICS_DISABLED": "true",
+    "POWERTOOLS_LOG_LEVEL": "ERROR",
+}
+
+from cli import server
+from cli.dynamodb import ACCESS_KEY, REGION, client, create_table
+from cli.embedded import Embedded
+
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+    "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+    "AWS_DEFAULT_REGION": REGION,
+}
+
+import click
+
+import delete_inbound_messages
+import delete_pull_events
+from cli.load import load_files
+from expunge import keys
+from expunge.soft_delete import Deletion, Target
+from expunge.store import store
+from tests.engines.tenant import TABLE, Tenant, chunks, puts_of
+from tests.world import Context, call
+
+ROUNDS = 5
+
+
+@dataclass
+class Calls:
+    """What a client asks of DynamoDB: calls by operation and read units."""
+
+    made: Counter[str] = field(default_factory=Counter)
+    read_units: float = 0
+
+    def watch(self, dynamodb: Any) -> None:
+        """Count from now on."""
+        dynamodb.meta.events.register("before-parameter-build.dynamodb", self._ask)
+        dynamodb.meta.events.register("after-call.dynamodb", self._count)
+
+    def reset(self) -> None:
+        """Begin at nought."""
+        self.made.clear()
+        self.read_units = 0
+
+    def _ask(self, params: dict[str, Any], **_: Any) -> None:
+        params["ReturnConsumedCapacity"] = "TOTAL"
+
+    def _count(self, model: Any, parsed: dict[str, Any], **_: Any) -> None:
+        self.made[model.name] += 1
+        consumed = parsed.get("ConsumedCapacity") or {}
+        if model.name in ("Query", "GetItem"):
+            self.read_units += consumed.get("CapacityUnits", 0)
+
+
+@dataclass
+class Row:
+    """A line of the table."""
+
+    what: str
+    found: str
+    must: str
+    holds: bool
+
+
+def main(others: int) -> Iterator[Row]:
+    """Measure; yields lines as they are known."""
+    with closing(Embedded(server.listen(0, "--dynamodb-port"))) as engine:
+        os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = engine.url
+        dynamodb = client(engine.url)
+        create_table(dynamodb, TABLE)
+        yield from round_trips_and_cpu(dynamodb)
+        yield from flat_reads(dynamodb, others)
+        yield from loading(dynamodb)
+
+
+def delete_all(tenant: Tenant, **query: str) -> int:
+    """Delete inbound messages through the handler."""
+    reply = call(
+        delete_inbound_messages.handler,
+        query=query,
+        headers={"authorization": f"Bearer {tenant.key}"},
+        context=Context(),
+    )
+    assert "error" not in reply.body
+    deleted: int = reply.data["deleted"]
+    return deleted
+
+
+def delete_by_type(tenant: Tenant, event_type: str) -> int:
+    """Delete pull events through the handler."""
+    reply = call(
+        delete_pull_events.handler,
+        query={"event_type": event_type, "status": "stored"},
+        path={"id": tenant.pull},
+        headers={"authorization": f"Bearer {tenant.key}"},
+        context=Context(),
+    )
+    assert "error" not in reply.body
+    deleted: int = reply.data["deleted"]
+    return deleted
+
+
+def cpu_of(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of CPU of this process, and of the clock."""
+    started, clock = time.process_time(), time.perf_counter()
+    work()
+    return time.process_time() - started, time.perf_counter() - clock
+
+
+def round_trips_and_cpu(dynamodb: Any) -> Iterator[Row]:
+    """Compare the handler with the plainest way: one conditional UpdateItem a row."""
+    calls = Calls()
+    delete_all(Tenant(dynamodb))  # warm
+    calls.watch(store().client)
+    handler_cpu, handler_clock, plain_cpu, plain_clock = [], [], [], []
+    for _ in range(ROUNDS):
+        ours, theirs = Tenant(dynamodb), Tenant(dynamodb)
+        ours.load(ours.message(number) for number in range(1000))
+        theirs.load(theirs.message(number) for number in range(1000))
+        delete_all(ours, status="queued")  # the key is known, nothing is deleted
+        calls.reset()
+        cpu, clock = cpu_of(lambda ours=ours: delete_all(ours))  # type: ignore[misc] # mypy cannot infer it
+        handler_cpu.append(cpu)
+        handler_clock.append(clock)
+        made = Counter(calls.made)
+        cpu, clock = cpu_of(lambda theirs=theirs: one_by_one(theirs))  # type: ignore[misc] # likewise
+        plain_cpu.append(cpu)
+        plain_clock.append(clock)
+    writes, queries = made["TransactWriteItems"], made["Query"]
+    yield Row("write calls for 1,000 deletions", f"{writes}", "at most 12", writes <= 12)  # noqa: PLR2004
+    yield Row(
+        "queries for them, 5 statuses of one endpoint",
+        f"{queries}",
+        "1 a partition and page, 1 for the endpoints",
+        queries == 6,  # noqa: PLR2004
+    )
+    ratio = median(plain_cpu) / median(handler_cpu)
+    yield Row(
+        "client CPU for them; one UpdateItem a row",
+        f"{median(handler_cpu) * 1000:.0f} ms; {median(plain_cpu) * 1000:.0f} ms: 1/{ratio:.1f}",
+        "at most 1/10",
+        ratio >= 10,  # noqa: PLR2004
+    )
+    yield Row(
+        "time for them; one UpdateItem a row",
+        f"{median(handler_clock) * 1000:.0f} ms; {median(plain_clock) * 1000:.0f} ms",
+        "",
+        holds=True,
+    )
+
+
+def one_by_one(tenant: Tenant) -> None:
+    """One UpdateItem a row, by boto3's client as it comes."""
+    import boto3  # noqa: PLC0415 - as a program of its own would
+
+    plain = boto3.client("dynamodb")
+    deletion = Deletion("req_plain", "key_plain", "2026-05-01T00:00:00.000Z", "2026-06-01T00:00:00.000Z")
+    live = keys.live_inbound(tenant.account, tenant.inbound, "succeeded")
+    for number in range(1000):
+        pk = keys.inbound_message(tenant.account, tenant.inbound, tenant.id(number))
+        plain.update_item(**Target(deletion, pk, live).write(TABLE)["Update"])
+
+
+def flat_reads(dynamodb: Any, others: int) -> Iterator[Row]:
+    """Delete 1,000 among few and among many others of the same endpoint, living and dead."""
+    calls = Calls()
+    calls.watch(store().client)
+    read = {}
+    for count in (1000, others):
+        tenant = Tenant(dynamodb)
+        tenant.load(among(tenant, count))
+        assert delete_all(tenant, status="queued") == 0
+        calls.reset()
+        assert delete_all(tenant, status="failed_permanent") == 1000  # noqa: PLR2004
+        by_filter = calls.read_units
+        calls.reset()
+        assert delete_by_type(tenant, "order.created") == 1000  # noqa: PLR2004
+        read[count] = by_filter, calls.read_units
+    for at, what in enumerate(("by status", "by event type")):
+        few, many = read[1000][at], read[others][at]
+        yield Row(
+            f"read units to find 1,000 {what} among 1,000; among {others:,} others",
+            f"{few:g}; {many:g}",
+            "within 10 %",
+            many <= 1.1 * few,
+        )
+
+
+def among(tenant: Tenant, others: int) -> Iterator[dict[str, Any]]:
+    """1,000 inbound messages and 1,000 pull events that will match, and others: half living, half dead."""
+    dead = {
+        "deleted_at": "2026-05-01T00:00:00.000Z",
+        "deleted_by": "key_x",
+        "delete_request_id": "req_x",
+        "purge_at": "2026-06-01T00:00:00.000Z",
+    }
+    for number in range(1000):
+        yield tenant.message(number, status="failed_permanent")
+        yield tenant.event(number)
+    for number in range(1000, 1000 + others // 2):
+        flags = dead if number % 2 else {}
+        yield tenant.message(number, status="failed_permanent" if flags else "succeeded", **flags)
+        yield tenant.event(number, event_type="order.created" if flags else "order.paid", **flags)
+
+
+def loading(dynamodb: Any) -> Iterator[Row]:
+    """Compare `load` with unconditional batch writes of the same rows, then load twenty times as much."""
+    with tempfile.TemporaryDirectory() as folder:
+        once, twenty = Path(folder, "once.jsonl"), Path(folder, "twenty.jsonl")
+        lines = write_file(once, 2000)
+        ours, plain = [], []
+        for _ in range(ROUNDS):
+            _, clock = cpu_of(lambda: batch_writes(dynamodb, lines))
+            plain.append(clock)
+            _, clock = cpu_of(lambda: load_files(dynamodb, TABLE, [once]))
+            ours.append(clock)
+        ratio = median(plain) / median(ours)
+        yield Row(
+            "load of 2,000 messages of 20 KB; batch writes of 25 unconditional rows",
+            f"{median(ours):.2f} s; {median(plain):.2f} s: {ratio:.2f} times as fast",
+            "at least 0.5",
+            ratio >= 0.5,  # noqa: PLR2004
+        )
+        before = peak_mb()
+        write_file(twenty, 40_000)
+        load_files(dynamodb, TABLE, [twenty])
+        yield Row(
+            f"peak memory after loading {twenty.stat().st_size / 1e6:.0f} MB; before",
+            f"{peak_mb():.0f} MB; {before:.0f} MB",
+            "constant",
+            peak_mb() < 1.25 * before,
+        )
+
+
+def write_file(path: Path, count: int) -> list[dict[str, Any]]:
+    """Write so many messages with payloads of 20 KB that compress as JSON does; return the first 2,000."""
+    import json  # noqa: PLC0415 - of use here only
+
+    kept = []
+    account = f"acc_{uuid.uuid4().hex}"
+    endpoint = str(uuid.uuid4())
+    with path.open("w") as file:
+        for number in range(count):
+            record = {
+                "kind": "inbound_message",
+                "account_id": account,
+                "id": Tenant.id(number),
+                "inbound_endpoint_id": endpoint,
+                "status": "succeeded",
+                "received_at": "2026-04-01T00:00:00Z",
+                "payload": [
+                    {"id": str(uuid.UUID(int=number * 97 + n)), "type": "order", "n": n} for n in range(250)
+                ],
+            }
+            file.write(json.dumps(record) + "\n")
+            if number < 2000:  # noqa: PLR2004
+                kept.append(record)
+    return kept
+
+
+def batch_writes(dynamodb: Any, records: Iterable[dict[str, Any]]) -> None:
+    """Read, check and compress the same records, then write them without conditions, as many at once."""
+    puts = ({"PutRequest": write["Put"]} for record in records for write in puts_of(record))
+    with ThreadPoolExecutor(4) as pool:
+        for _ in pool.map(
+            lambda some: dynamodb.batch_write_item(RequestItems={TABLE: some}), chunks(puts, 25)
+        ):
+            pass
+
+
+def peak_mb() -> float:
+    """Most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@click.command()
+@click.option("--others", default=100_000, show_default=True, help="Other rows in the scope.")
+def command(others: int) -> None:
+    """Print the table; exit with 1 if something that must hold does not."""
+    print("| what | measured | must be | |\n| --- | --- | --- | --- |")
+    rows = []
+    for row in main(others):
+        rows.append(row)
+        print(f"| {row.what} | {row.found} | {row.must} | {'yes' if row.holds else 'NO'} |", flush=True)
+    sys.exit(not all(row.holds for row in rows))
+
+
+if __name__ == "__main__":
+    command()
