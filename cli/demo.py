@@ -13,9 +13,9 @@ _ORDERS: Final = f"{_ID}00002"
 
 REQUESTS: Final = (
     (
-        "the two oldest inbound messages that failed for good",
+        "the inbound messages that failed for good",
         "POST",
-        "/v1/inbound-messages/delete-all?status=failed_permanent&limit=2",
+        "/v1/inbound-messages/delete-all?status=failed_permanent",
         "",
     ),
     (
@@ -53,9 +53,8 @@ def greeting(api_url: str, dynamodb_url: str) -> str:
         lines += ["", f"  # {what}", f"  {_curl(method, api_url + path, body)}"]
     lines += [
         "",
-        "Run the last three again: what is deleted is found no more (0 deleted), by id it says",
-        "already_deleted, since when, and the WhatsApp message is not found. They are flagged, not",
-        "gone, but for what that message said; this shows it:",
+        "Run one again: what is deleted is found no more (0 deleted), and by id it says already_deleted,",
+        "since when. It is flagged, not gone, until the purge; this shows it:",
         "",
         f"  .venv/bin/expunge dump --state deleted --dynamodb-url {dynamodb_url}",
         "",
@@ -65,7 +64,7 @@ def greeting(api_url: str, dynamodb_url: str) -> str:
 
 def _curl(method: str, url: str, body: str) -> str:
     words = ["curl", "-sS", "-X", method, f"'{url}'", "-H", f"'Authorization: Bearer {API_KEY}'"]
-    words += ["-w", r"'\n'"]  # the replies end without one, and the prompt would follow on the same line
     if body:
         words += ["-H", "'Content-Type: application/json'", "-d", f"'{body}'"]
+    words.append("; echo")  # the replies end without a newline, and the prompt would follow on their line
     return " ".join(words)

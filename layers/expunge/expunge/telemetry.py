@@ -3,16 +3,28 @@
 Nothing here may hold an API key, a token, a signature or message content.
 """
 
+from collections.abc import Mapping
+
 from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.metrics import Metrics, MetricUnit
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 logger = Logger()
-_metrics = Metrics()
 
 
 def count(family: str, **counts: int) -> None:
     """Publish counts of one invocation, such as Deleted or PartialFailures, under the family's dimension."""
-    _metrics.add_dimension("family", family)
-    for name, value in counts.items():
-        _metrics.add_metric(name, MetricUnit.Count, value)
-    _metrics.flush_metrics()
+    _publish(family, MetricUnit.Count, counts)
+
+
+def seconds(family: str, **times: float) -> None:
+    """Publish times, such as OldestDueAge, likewise."""
+    _publish(family, MetricUnit.Seconds, times)
+
+
+def _publish(family: str, unit: MetricUnit, values: Mapping[str, float]) -> None:
+    # Its own for each invocation: where metrics are switched off, those of a shared one would pile up.
+    metrics = EphemeralMetrics()
+    metrics.add_dimension("family", family)
+    for name, value in values.items():
+        metrics.add_metric(name, unit, value)
+    metrics.flush_metrics()
