@@ -9,8 +9,6 @@ from functools import singledispatch
 from hashlib import sha256
 from typing import Any, Final
 
-from expunge import keys, timestamps, timetokens
-
 from cli.records import (
     ApiKey,
     AuthGrant,
@@ -25,6 +23,7 @@ from cli.records import (
     PullEvent,
     Record,
 )
+from expunge import keys, timestamps, timetokens
 
 Item = dict[str, Any]
 Write = dict[str, Any]
@@ -54,6 +53,8 @@ def _api_key(record: ApiKey) -> list[Write]:
         keys.API_KEY,
         account_id=record.account_id,
         key_id=key_id(record.key),
+        state_pk=keys.account_keys(record.account_id),
+        state_sk=key_id(record.key),
         expires_at=record.expires_at and timestamps.micros(timestamps.parse(record.expires_at)),
     )
     if "scopes" in record.model_fields_set:
@@ -118,23 +119,24 @@ def _keyset(record: Keyset) -> list[Write]:
 def _auth_grant(record: AuthGrant) -> list[Write]:
     digest = sha256(record.auth_key.encode()).hexdigest()
     expires_at = record.expires_at and timestamps.micros(timestamps.parse(record.expires_at))
-    permissions = {"permissions": {"L": [{"S": name} for name in record.permissions]}}
-    return [
-        _put(
-            _item(keys.keyset(record.sub_key), keys.grant(digest, channel), expires_at=expires_at)
-            | permissions,
-            _NOT_REVOKED,
-        )
-        for channel in dict.fromkeys(record.channels)
-    ]
+    # "permissions" is a word of DynamoDB's own, too.
+    granted = {"granted": {"L": [{"S": name} for name in record.permissions]}}
+    pk, sks = (
+        keys.keyset(record.sub_key),
+        [keys.grant(digest, name) for name in dict.fromkeys(record.channels)],
+    )
+    return [_put(_item(pk, sk, expires_at=expires_at) | granted, _NOT_REVOKED) for sk in sks]
 
 
 @writes.register
 def _channel_message(record: ChannelMessage) -> list[Write]:
     timetoken = timetokens.order(timetokens.parse(record.timetoken))
     pk = keys.channel_message(record.sub_key, record.channel, timetoken)
-    live_pk = keys.live_channel(record.sub_key, record.channel)
-    return _message(record, pk, state_pk=live_pk, state_sk=timetoken)
+    live_pk = keys.live_channel(record.sub_key, record.channel, keys.channel_shard(timetoken))
+    writes = _message(record, pk, state_pk=live_pk, state_sk=timetoken)
+    # A deletion that is still under way spares what came later.
+    writes[0]["Put"]["Item"]["stored_at"] = {"S": timestamps.micros(timestamps.now())}
+    return writes
 
 
 def key_id(key: str) -> str:

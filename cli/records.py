@@ -7,8 +7,6 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal, Self, get_args
 
-from expunge import timestamps, timetokens
-from expunge.problems import CATALOGUE
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -21,6 +19,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from cli.json_text import NotJson, compact, read
+from expunge import timestamps, timetokens
+from expunge.problems import CATALOGUE
 
 MAX_PAYLOAD: Final = 350 * 1024
 """Bytes of a payload's compact JSON. DynamoDB takes items of up to 400 KB."""

@@ -36,6 +36,12 @@ if TYPE_CHECKING:
     help="Port of the embedded DynamoDB; 0: any.",
 )
 @click.option(
+    "--host",
+    metavar="ADDRESS",
+    help=f"Listen on this address of the machine too, beside {server.LOOPBACK}: Docker's on Linux, such as "
+    "172.17.0.1, lets containers of `sam local` in.",
+)
+@click.option(
     "--dynamodb-url",
     metavar="URL",
     callback=check_url,
@@ -63,6 +69,7 @@ def serve(  # noqa: PLR0913 - an argument an option
     *,
     port: int,
     dynamodb_port: int,
+    host: str | None,
     dynamodb_url: str | None,
     provider_url: str | None,
     files: Sequence[Path],
@@ -71,7 +78,7 @@ def serve(  # noqa: PLR0913 - an argument an option
 ) -> None:
     """Run the API on this machine, with demo records to try it on.
 
-    It listens on 127.0.0.1 only and keeps its records in an embedded DynamoDB, in memory: they are gone when
+    It listens on 127.0.0.1 and keeps its records in an embedded DynamoDB, in memory: they are gone when
     it stops. Stop it with Ctrl-C.
 
     \b
@@ -85,10 +92,10 @@ def serve(  # noqa: PLR0913 - an argument an option
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end_at_once)
     with ExitStack() as stack:
-        listener = stack.enter_context(server.listen(port, "--port"))
+        listeners = [stack.enter_context(each) for each in _listeners(host, port, "--port")]
         parts: dict[str, server.Part] = {}
         if dynamodb_url is None:
-            engine = Embedded(server.listen(dynamodb_port, "--dynamodb-port"))
+            engine = Embedded(*_listeners(host, dynamodb_port, "--dynamodb-port"))
             parts["the embedded DynamoDB"] = stack.enter_context(closing(engine))
             dynamodb_url = engine.url
             files = [*files, *([] if no_demo else [demo.RECORDS])]
@@ -96,7 +103,7 @@ def serve(  # noqa: PLR0913 - an argument an option
         store = client(dynamodb_url)
         _fill(store, files)
         nursery.wait()
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        url = f"http://{server.LOOPBACK}:{listeners[0].getsockname()[1]}"
         if demo.RECORDS in [file.resolve() for file in files]:
             click.echo(demo.greeting(url, dynamodb_url))
         click.echo(f"expunge listening on {url}")
@@ -104,7 +111,7 @@ def serve(  # noqa: PLR0913 - an argument an option
             function.name: Invoker(nursery, function, own | stand_in.environment(url, provider_url, own))
             for function, own in _environments(dynamodb_url, store.meta.region_name, verbose=verbose)
         }
-        asyncio.run(_run(Gateway(invokers), listener, parts))
+        asyncio.run(_run(Gateway(invokers), listeners, parts))
 
 
 def _end_at_once(_number: int, _frame: object) -> None:
@@ -114,6 +121,13 @@ def _end_at_once(_number: int, _frame: object) -> None:
     other processes end when their connection to this one does.
     """
     os._exit(0)
+
+
+def _listeners(host: str | None, port: int, option: str) -> list[socket.socket]:
+    listeners = [server.listen(port, option)]
+    if host is not None:
+        listeners.append(server.listen(listeners[0].getsockname()[1], option, host))
+    return listeners
 
 
 def _fill(store: "DynamoDBClient", files: Sequence[Path]) -> None:
@@ -132,8 +146,10 @@ def _environments(
         yield function, environment(function, dynamodb_url, region, verbose=verbose)
 
 
-async def _run(gateway: Gateway, listener: socket.socket, parts: Mapping[str, server.Part]) -> None:
+async def _run(
+    gateway: Gateway, listeners: Sequence[socket.socket], parts: Mapping[str, server.Part]
+) -> None:
     try:
-        await server.serve(stand_in.StandIn(gateway), listener, parts)
+        await server.serve(stand_in.StandIn(gateway), listeners, parts)
     finally:
         await gateway.close()

@@ -10,16 +10,19 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from expunge import keys, timestamps
-from expunge.store import Store, store
 
 from cli.items import writes
 from cli.records import parse
+from expunge import keys, timestamps
+from expunge.store import Store, store
 
 ACCOUNT = "acc_1"
 KEY = "hb_live_1"
 INBOUND = "01935abc-0000-7000-8000-00000000000a"
+LINKED = "msg_01HXYZ4QK3WJ8FN3M6QH7TZ8GR"
 PULL = "01935abc-0000-7000-8000-00000000000b"
+SUB_KEY = "sub-c-1"
+SECRET_KEY = "sec-c-1"
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -168,6 +171,74 @@ class World:
 
         monkeypatch.setattr(store().client, "transact_write_items", later)
 
+    def linked_account(self, account_id: str = ACCOUNT, **fields: Any) -> None:
+        record = {"kind": "linked_account", "account_id": account_id, "id": "la_1", "provider": "WHATSAPP"}
+        self.load(record | fields)
+
+    def linked_message(self, **fields: Any) -> str:
+        record = {
+            "kind": "linked_message",
+            "account_id": ACCOUNT,
+            "id": LINKED,
+            "linked_account_id": "la_1",
+            "provider_message_id": "wamid.1",
+            "sent_at": at(0),
+            "payload": {"text": "see you at eight"},
+        }
+        self.load(record | fields)
+        return str((record | fields)["id"])
+
+    def keyset(self, **fields: Any) -> None:
+        record = {
+            "kind": "keyset",
+            "sub_key": SUB_KEY,
+            "pub_key": "pub-c-1",
+            "secret_key": SECRET_KEY,
+            "access_manager": False,
+            "delete_from_history": True,
+        }
+        self.load(record | fields)
+
+    def auth_grant(self, auth_key: str, *channels: str, **fields: Any) -> None:
+        record = {
+            "kind": "auth_grant",
+            "sub_key": SUB_KEY,
+            "auth_key": auth_key,
+            "channels": list(channels),
+            "permissions": ["read", "delete"],
+        }
+        self.load(record | fields)
+
+    def channel_messages(self, channel: str, *timetokens: int, **fields: Any) -> None:
+        for timetoken in timetokens:
+            record = {
+                "kind": "channel_message",
+                "sub_key": SUB_KEY,
+                "channel": channel,
+                "timetoken": str(timetoken),
+                "payload": {"text": "hi"},
+            }
+            self.load(record | fields)
+
+    def history(self, channel: str) -> list[int]:
+        """Timetokens of a channel's messages that are not flagged."""
+        self.deleted()
+        return sorted(
+            int(item["timetoken"])
+            for item in self.items()
+            if item.get("channel") == channel and item["state_pk"].startswith("LIVE#")
+        )
+
+    def sweeps(self) -> int:
+        """How many background deletions are unfinished."""
+        return int(
+            self.store.client.query(
+                TableName=self.store.table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": keys.SWEEP}},
+            )["Count"]
+        )
+
     def items(self) -> list[dict[str, str]]:
         """Every message's metadata, unwrapped."""
         paginator = self.store.client.get_paginator("scan")
@@ -186,11 +257,11 @@ class World:
             assert item["state_sk"] == keys.bin_order(item["purge_at"], item["pk"])
             assert {"deleted_by", "delete_request_id"} <= set(item)
             assert "type_pk" not in item
-        return {item["id"] for item in flagged}
+        return {item.get("id", item["pk"]) for item in flagged}
 
     def live(self) -> set[str]:
         """Ids of the messages that are not flagged."""
-        return {item["id"] for item in self.items() if item["state_pk"].startswith("LIVE#")}
+        return {item.get("id", item["pk"]) for item in self.items() if item["state_pk"].startswith("LIVE#")}
 
 
 def message_id(number: int) -> str:

@@ -12,6 +12,7 @@ from typing import Protocol
 # (see store.CLIENT_CONFIG).
 _LAST_SEARCH = 18.0
 _LAST_START = 12.0
+_LAST_SETTLING = 8.0
 _LAST_WAIT = 6.0
 _LAST_WORD = 1.0
 
@@ -19,7 +20,9 @@ _LAST_WORD = 1.0
 class Context(Protocol):
     """What is used of the Lambda context."""
 
-    aws_request_id: str
+    @property
+    def aws_request_id(self) -> str:
+        """The id of the invocation."""
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until Lambda ends the invocation."""
@@ -37,6 +40,10 @@ class Deadline:
         """The same end, for calls that leave time to delete what they found."""
         return self._until(_LAST_SEARCH)
 
+    def for_settling(self) -> "Deadline":
+        """The same end, for calls that follow on work which may have gone on until nothing new may begin."""
+        return self._until(_LAST_SETTLING)
+
     def for_reading_back(self) -> "Deadline":
         """The same end, for calls that may begin until the answer is due."""
         return self._until(_LAST_WORD)
@@ -52,6 +59,10 @@ class Deadline:
     def to_answer(self) -> float:
         """Seconds until the answer must be on its way."""
         return self._left(_LAST_WORD)
+
+    def to_end(self) -> float:
+        """Seconds until Lambda ends the invocation."""
+        return self._left(0)
 
     def _until(self, last_start: float) -> "Deadline":
         stage = copy(self)

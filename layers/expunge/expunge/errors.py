@@ -6,12 +6,17 @@ ExpungeError
 │   ├── EndpointNotFound    400 ENDPOINT_NOT_FOUND
 │   ├── Unauthorized        401 UNAUTHORIZED
 │   ├── Forbidden           403 FORBIDDEN
-│   └── NotFound            404 NOT_FOUND
+│   ├── NotFound            404 NOT_FOUND
+│   └── AccessDenied        400 or 403 ACCESS_DENIED
+├── Problem                 likewise for messages of linked accounts; see problems.py
+├── PurgeFailed             the store failed a purge
 └── StoreError              the store did not do its part; `reason` says it in words for the caller
     ├── Unavailable
     ├── Throttled
     └── OutOfTime
 """
+
+from collections.abc import Sequence
 
 
 class ExpungeError(Exception):
@@ -64,6 +69,17 @@ class NotFound(Refused):
     code = "NOT_FOUND"
 
 
+class AccessDenied(Refused):
+    """The Access Manager does not let a request delete history; `channels` are those that it lacks."""
+
+    code = "ACCESS_DENIED"
+
+    def __init__(self, message: str, status: int = 403, channels: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.channels = tuple(channels)
+
+
 class StoreError(ExpungeError):
     """DynamoDB failed, and trying again within the time at hand did not help."""
 
@@ -86,3 +102,13 @@ class OutOfTime(StoreError):
     """The invocation's time budget is used up."""
 
     reason = "out of time"
+
+
+class PurgeFailed(ExpungeError):
+    """The store failed a purge; says why and how far it got."""
+
+    def __init__(self, error: StoreError, purged: int, resumed: int) -> None:
+        super().__init__(
+            f"Stopped after {purged} messages were purged and {resumed} background deletions resumed:"
+            f" {error.reason}. The next run continues."
+        )

@@ -9,6 +9,8 @@ from expunge.deadline import Context, Deadline
 
 Event = dict[str, Any]
 
+_BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
+
 
 class Request:
     """What the endpoints read of an event and its context."""
@@ -24,6 +26,11 @@ class Request:
         headers = {key.lower(): value for key, value in (self._event.get("headers") or {}).items()}
         return headers.get(name)
 
+    def bearer(self) -> str | None:
+        """The token of ``Authorization: Bearer``, the scheme in whatever case."""
+        presented = _BEARER.fullmatch(self.header("authorization") or "")
+        return presented[1] if presented else None
+
     def query(self) -> dict[str, str]:
         """Decoded parameters; those of a repeated one are joined with commas, as the gateway joins them.
 
@@ -33,6 +40,10 @@ class Request:
         for name, value in parse_qsl(self._event["rawQueryString"], keep_blank_values=True):
             joined[name] = f"{joined[name]},{value}" if name in joined else value
         return joined
+
+    def raw_query(self) -> str:
+        """The query as it was sent: encoded, in that order."""
+        return str(self._event["rawQueryString"])
 
     def path(self, name: str) -> str:
         """One variable of the path."""

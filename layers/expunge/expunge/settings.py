@@ -20,3 +20,17 @@ def settings() -> Settings:
         table_name=os.environ["TABLE_NAME"],
         retention_days=int(os.environ["RETENTION_DAYS"]),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Where a provider of linked accounts is reached: not at all if `base_url` is empty."""
+
+    base_url: str
+    key_name: str
+
+
+@cache
+def provider(name: str) -> Provider:
+    """Read the environment for a provider, such as WHATSAPP. Raises KeyError like settings()."""
+    return Provider(base_url=os.environ[f"{name}_BASE_URL"], key_name=os.environ[f"{name}_KEY_NAME"])

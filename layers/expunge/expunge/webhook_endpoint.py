@@ -1,6 +1,5 @@
 """From a Lambda event to the logic of a webhook endpoint and back to an envelope."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -15,8 +14,6 @@ from expunge.settings import settings
 from expunge.soft_delete import Deletion
 from expunge.store import Store, store
 from expunge.telemetry import logger
-
-_BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +61,8 @@ def webhook_endpoint(*, scope: str) -> Callable[[Logic], Handler]:
 
 
 def _admit(request: Request, scope: str) -> Call:
-    presented = _BEARER.fullmatch(request.header("authorization") or "")
-    key = auth.find(store(), presented[1], request.deadline) if presented else None
+    presented = request.bearer()
+    key = auth.find(store(), presented, request.deadline) if presented else None
     if key is None or key.expired():
         raise Unauthorized("Invalid or missing API key")
     if not key.allows(scope):

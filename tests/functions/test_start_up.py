@@ -1,0 +1,33 @@
+"""What a function imports when it starts is paid for by every cold start."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FUNCTIONS = Path(__file__).parents[2] / "functions"
+
+OF_LINKED_ACCOUNTS = {
+    "expunge.linked_accounts",
+    "expunge.linked_messages",
+    "expunge.problem_endpoint",
+    "expunge.problems",
+    "expunge.provider_keys",
+    "expunge.providers",
+    "aws_lambda_powertools.utilities.parameters",
+}
+
+
+def imported(module: str) -> set[str]:
+    """Names of all modules in a fresh process that has imported one."""
+    script = f"import sys; sys.path.insert(0, {str(FUNCTIONS)!r}); import {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", sorted(path.stem for path in FUNCTIONS.glob("*.py")))
+def test_only_the_function_that_deletes_them_imports_what_is_about_linked_accounts(module: str) -> None:
+    expected = OF_LINKED_ACCOUNTS if module == "delete_message" else set()
+
+    assert imported(module) & OF_LINKED_ACCOUNTS == expected
