@@ -1,6 +1,6 @@
 """The embedded DynamoDB: ministack, in a child process, in memory only.
 
-Run as ``python -m cli.embedded FD`` it serves on an inherited socket and ends when its standard input does,
+Run as ``python -m cli.embedded FD...`` it serves on inherited sockets and ends when its standard input does,
 so that it never outlives ``expunge serve``, however that ended.
 """
 
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import ExitStack
 from typing import Any
 
 from cli.dynamodb import ACCESS_KEY, REGION
@@ -19,16 +20,17 @@ _OWNER = f"AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/20260101/{REGION}/dynamodb/a
 
 
 class Embedded:
-    """A DynamoDB that serves on a listening socket, which it takes over, until it is closed."""
+    """A DynamoDB that serves on listening sockets, which it takes over, until it is closed."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, *more: socket.socket) -> None:
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with listener:
+        with ExitStack() as ours:
+            numbers = [ours.enter_context(each).fileno() for each in (listener, *more)]
             self._process = subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
-                [sys.executable, "-P", "-m", "cli.embedded", str(listener.fileno())],
+                [sys.executable, "-P", "-m", "cli.embedded", *map(str, numbers)],
                 stdin=subprocess.PIPE,
                 stdout=2,
-                pass_fds=[listener.fileno()],
+                pass_fds=numbers,
                 # A Ctrl-C in the terminal reaches only us; requests in flight still need the records.
                 start_new_session=True,
                 env=_environment(),
@@ -70,7 +72,7 @@ def main() -> None:
             await app({**scope, "headers": _as_owner(scope["headers"])}, receive, send)
 
     config = Config()
-    config.bind = [f"fd://{sys.argv[1]}"]
+    config.bind = [f"fd://{number}" for number in sys.argv[1:]]
     config.loglevel = "WARNING"
     config.keep_alive_timeout = 75
     asyncio.run(serve(dynamodb, config))  # type: ignore[arg-type] # it wants its own message types

@@ -10,12 +10,14 @@ from cli.template import Function
 def environment(function: Function, dynamodb_url: str, region: str, *, verbose: bool) -> dict[str, str]:
     """Return what Lambda and the template would set, on top of this process's own environment."""
     own = dict(os.environ)
+    endpoint: dict[str, str] = {}
     if dynamodb_url != AWS:
         own = {name: value for name, value in own.items() if not name.startswith("AWS_")}
-        own |= _credentials(dynamodb_url, own.get("NO_PROXY", own.get("no_proxy", "")))
+        endpoint = _credentials(dynamodb_url, own.get("NO_PROXY", own.get("no_proxy", "")))
     return {
         **own,
         **function.environment,
+        **endpoint,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_LAMBDA_FUNCTION_NAME": function.name,

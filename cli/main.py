@@ -15,6 +15,9 @@ COMMANDS: Final = {
     "serve": ("cli.serve:serve", "Run the API on this machine, with demo records to try it on."),
     "load": ("cli.load:load", "Bulk-load records from JSON-lines files."),
     "dump": ("cli.dump:dump", "Print messages as JSON lines, deleted ones too."),
+    "purge": ("cli.purge:purge", "Remove for good what is due, as the scheduled function does."),
+    "key": ("cli.key:key", "Make, list and revoke API keys."),
+    "token": ("cli.token:token", "Issue a token that permits deleting from the history of channels."),
 }
 """Name to where the command is and what it does. Imported when it is called: some take a second to import."""
 

@@ -239,7 +239,9 @@ class AuthGrant(Record):
     """What an auth key may do in channels; it replaces what it might do there before."""
 
     sub_key: SubKey
-    auth_key: Annotated[Visible, Field(repr=False)]
+    auth_key: Annotated[
+        str, Field(min_length=1, max_length=256, repr=False, description="text of 1 to 256 characters")
+    ]
     channels: Annotated[
         list[Channel],
         Field(min_length=1, max_length=100, description=f"a list of 1 to 100 names, each {_CHANNEL}"),

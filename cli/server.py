@@ -5,7 +5,7 @@ import errno
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -16,6 +16,8 @@ from hypercorn.config import Config
 from cli.gateway import Message, Receive, Send
 
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+LOOPBACK: Final = "127.0.0.1"
 
 GRACE: Final = 5
 """Seconds that requests in flight have to finish when the service stops."""
@@ -29,27 +31,28 @@ class Part(Protocol):
         """False if it ended by itself."""
 
 
-def listen(port: int, option: str) -> socket.socket:
-    """Take a port of the loopback interface, or say which option chooses another.
+def listen(port: int, option: str, host: str = LOOPBACK) -> socket.socket:
+    """Take a port of the loopback interface or of another one, or say which option chooses another.
 
     Whoever connects from now on waits until something serves on it.
     """
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind(("127.0.0.1", port))
+        listener.bind((host, port))
         listener.listen(100)
     except OSError as error:
         listener.close()
         reason = "is in use" if error.errno == errno.EADDRINUSE else "cannot be used"
-        raise click.ClickException(f"port {port} {reason}; choose another with {option}") from error
+        where = f"port {port}" if host == LOOPBACK else f"port {port} of {host}"
+        raise click.ClickException(f"{where} {reason}; choose another with {option}") from error
     return listener
 
 
-async def serve(gateway: Application, listener: socket.socket, parts: Mapping[str, Part]) -> None:
+async def serve(gateway: Application, listeners: Sequence[socket.socket], parts: Mapping[str, Part]) -> None:
     """Serve until a signal comes; requests in flight may finish, for a while or until a second signal."""
     config = Config()
-    config.bind = [f"fd://{listener.detach()}"]
+    config.bind = [f"fd://{listener.detach()}" for listener in listeners]
     config.errorlog = logging.getLogger("hypercorn.error")
     config.include_server_header = False
     config.graceful_timeout = GRACE

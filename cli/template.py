@@ -108,6 +108,8 @@ def _resolve(value: Any, template: Path) -> Any:
 
 def _reference(name: str, template: Path) -> Any:
     loaded = _load(template)
+    if name == "AWS::StackName":
+        return "expunge"
     if name in loaded.get("Parameters", {}):
         return loaded["Parameters"][name].get("Default", "")
     properties = loaded["Resources"].get(name, {}).get("Properties", {})

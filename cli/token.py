@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from expunge import keys, tokens
 
 from cli.dynamodb import client as connect
 from cli.dynamodb import store_options
+from expunge import keys, tokens
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,6 +23,8 @@ PERMISSIONS: Final = {
     "update": 64,
     "join": 128,
 }
+
+_LONGEST_UUID: Final = 64
 
 
 def _check_patterns(
@@ -40,9 +42,31 @@ def _check_patterns(
     return patterns
 
 
+def _check_channels(
+    _context: click.Context, _option: click.Parameter, channels: Sequence[str]
+) -> Sequence[str]:
+    for channel in channels:
+        if not channel.strip() or "," in channel:
+            raise click.BadParameter(f"{channel!r} cannot be a channel's name.")
+    return channels
+
+
+def _check_uuid(_context: click.Context, _option: click.Parameter, uuid: str | None) -> str | None:
+    if uuid is not None and not 0 < len(uuid) <= _LONGEST_UUID:
+        raise click.BadParameter(f"It must be 1 to {_LONGEST_UUID} characters long.")
+    return uuid
+
+
 @click.command()
 @click.option("--sub-key", metavar="KEY", required=True, help="The keyset, by its subscribe key.")
-@click.option("--channel", "channels", metavar="NAME", multiple=True, help="Grant this; may be repeated.")
+@click.option(
+    "--channel",
+    "channels",
+    metavar="NAME",
+    multiple=True,
+    callback=_check_channels,
+    help="Grant this channel; may be repeated.",
+)
 @click.option(
     "--pattern",
     "patterns",
@@ -66,7 +90,9 @@ def _check_patterns(
     required=True,
     help="How long it is good: 1 to 43200 minutes.",
 )
-@click.option("--uuid", metavar="UUID", help="Make it good for the client of this uuid only.")
+@click.option(
+    "--uuid", metavar="UUID", callback=_check_uuid, help="Make it good for the client of this uuid only."
+)
 @store_options
 def token(  # noqa: PLR0913 - an option each
     *,

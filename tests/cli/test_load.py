@@ -170,15 +170,19 @@ def test_of_an_api_key_only_digests_are_stored(world: World, file: Files) -> Non
         ),
     )
     pks = {n: f"API_KEY#{sha256(f'hb_{n}'.encode()).hexdigest()}" for n in (1, 2, 3)}
+
+    def common(key: str) -> dict[str, str]:
+        listed = {"state_pk": "API_KEYS#acc_1", "state_sk": key_id(key)}
+        return {"account_id": "acc_1", "key_id": key_id(key), **listed}
+
     assert table(world) == {
         (pks[1], "API_KEY"): {
-            "account_id": "acc_1",
-            "key_id": key_id("hb_1"),
+            **common("hb_1"),
             "scopes": [{"S": "pull:delete"}],
             "expires_at": "2027-01-01T00:00:00.000000Z",
         },
-        (pks[2], "API_KEY"): {"account_id": "acc_1", "key_id": key_id("hb_2")},
-        (pks[3], "API_KEY"): {"account_id": "acc_1", "key_id": key_id("hb_3"), "scopes": []},
+        (pks[2], "API_KEY"): common("hb_2"),
+        (pks[3], "API_KEY"): {**common("hb_3"), "scopes": []},
     }
     assert key_id("hb_1") == "key_" + sha256(b"expunge key id\0hb_1").hexdigest()[:20]
 

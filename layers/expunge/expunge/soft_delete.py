@@ -66,8 +66,12 @@ class Target:
     outcome: Outcome = field(default=Outcome.OPEN, init=False)
     deleted_at: str | None = field(default=None, init=False)
 
+    def writes(self, table: str) -> Sequence[dict[str, Any]]:
+        """Give the entries of a transaction: a single one."""
+        return [self.write(table)]
+
     def write(self, table: str) -> dict[str, Any]:
-        """Give the update of one row of a transaction."""
+        """Give the update that flags it."""
         deletion = self.deletion
         values = {
             ":at": {"S": deletion.deleted_at},

@@ -122,9 +122,13 @@ class Store:
 
     def get_many(self, pks: list[str], sk: str, deadline: Deadline, projection: str) -> list[Item]:
         """Those of up to 100 items that are there, as the last write left them. Raises StoreError."""
+        return self.get_batch([(pk, sk) for pk in pks], deadline, projection)
+
+    def get_batch(self, places: list[tuple[str, str]], deadline: Deadline, projection: str) -> list[Item]:
+        """Likewise, by partition and sort key. Raises StoreError."""
         wanted: Any = {
             self.table: {
-                "Keys": [{"pk": {"S": pk}, "sk": {"S": sk}} for pk in pks],
+                "Keys": [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in places],
                 "ConsistentRead": True,
                 "ProjectionExpression": projection,
             }

@@ -1,4 +1,4 @@
-"""Conditional writes in transactions of up to 100, each row committed or not, and never in doubt for long.
+"""Conditional writes in transactions, each row of up to 100 committed or not, and never in doubt for long.
 
 A cancelled transaction says row by row why. Rows whose condition failed are settled by that: they are taken
 out, and the rest is sent again. Conflicts, throttling and lost answers are tried again in time. A client
@@ -16,27 +16,29 @@ from expunge.errors import OutOfTime, Unavailable
 from expunge.store import FAILURES, Item, Retry, Store, passing
 
 LIMIT = 100
-"""Rows in a transaction; DynamoDB's own limit."""
+"""Items in a transaction; DynamoDB's own limit."""
+
+_REFUSED = "ConditionalCheckFailed"
 
 
 class Row(Protocol):
-    """One conditional write and what became of it."""
+    """Writes that belong together, one of them conditional, and what became of them."""
 
-    def write(self, table: str) -> dict[str, Any]:
-        """Give the entry of TransactItems; its condition fails with ALL_OLD."""
+    def writes(self, table: str) -> Sequence[dict[str, Any]]:
+        """Give the entries of TransactItems, as many as every other row of the transaction does."""
 
     def committed(self) -> None:
-        """Take note that the write was done."""
+        """Take note that it was written."""
 
     def refused(self, found: Item | None) -> None:
-        """Take note that the condition failed, on that item or on none."""
+        """Take note that the condition failed: on that item, if it asks for ALL_OLD and there is one."""
 
 
 RowT = TypeVar("RowT", bound=Row)
 
 
 class Transaction(Generic[RowT]):
-    """Up to 100 rows on their way into the store.
+    """Rows of up to 100 items in all on their way into the store.
 
     `open` holds the rows that are neither committed nor refused; `in_doubt` says that a write of them was
     sent whose answer has not come.
@@ -56,7 +58,7 @@ class Transaction(Generic[RowT]):
             was_in_doubt, self.in_doubt = self.in_doubt, True
             try:
                 store.client.transact_write_items(
-                    TransactItems=[row.write(store.table) for row in self.open],  # type: ignore[misc]
+                    TransactItems=[entry for row in self.open for entry in row.writes(store.table)],  # type: ignore[misc]
                     ClientRequestToken=token,
                 )
             except FAILURES as error:
@@ -76,13 +78,16 @@ class Transaction(Generic[RowT]):
         if not reasons:
             return False
         left: list[RowT] = []
-        for row, reason in zip(self.open, reasons, strict=True):
-            if reason["Code"] == "ConditionalCheckFailed":
-                row.refused(reason.get("Item"))
-            elif reason["Code"] == "None" or passing(reason["Code"]):
-                left.append(row)
-            else:
-                raise Unavailable(reason["Code"]) from error
+        each = len(reasons) // len(self.open)
+        for row, at in zip(self.open, range(0, len(reasons), each), strict=True):
+            codes = [reason["Code"] for reason in reasons[at : at + each]]
+            if _REFUSED in codes:
+                row.refused(reasons[at + codes.index(_REFUSED)].get("Item"))
+                continue
+            for code in codes:
+                if code != "None" and not passing(code):
+                    raise Unavailable(code) from error
+            left.append(row)
         taken_out = len(left) < len(self.open)
         self.open = left
         return taken_out

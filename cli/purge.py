@@ -1,0 +1,85 @@
+"""`expunge purge`: one run of the purge function, in this process."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from typing import Any, Final
+
+import click
+
+from cli.dynamodb import client as connect
+from cli.dynamodb import explain, store_options
+from cli.environment import environment
+from cli.sandbox import Context
+from cli.template import functions
+from expunge import timestamps
+from expunge.errors import ExpungeError
+
+FUNCTION: Final = "PurgeFunction"
+
+
+def _check_time(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    if text is not None:
+        try:
+            timestamps.parse(text)
+        except ValueError as error:
+            raise click.BadParameter(f"{text!r} is no RFC 3339 time such as 2026-04-05T14:23:11Z.") from error
+    return text
+
+
+@click.command()
+@click.option(
+    "--now",
+    metavar="TIME",
+    callback=_check_time,
+    help="Purge what is due at this time, RFC 3339 with an offset; without it, what is due by now.",
+)
+@store_options
+def purge(now: str | None, dynamodb_url: str, table: str) -> None:
+    """Go on with background deletions, then remove for good what is due, as the scheduled function does.
+
+    Prints how many messages were purged and how many background deletions resumed. Where time ran out, after
+    as long as the function has in AWS, "remaining" is true: the same command continues.
+    """
+    event = {} if now is None else {"time": now}
+    click.echo(json.dumps(_invoke(event, dynamodb_url, table)))
+
+
+def _invoke(event: dict[str, Any], dynamodb_url: str, table: str) -> Any:
+    function = next(function for function in functions() if function.name == FUNCTION)
+    region = connect(dynamodb_url).meta.region_name
+    variables = {
+        **environment(function, dynamodb_url, region, verbose=False),
+        "TABLE_NAME": table,
+        "POWERTOOLS_LOG_LEVEL": "CRITICAL",  # what goes wrong is said in a sentence
+    }
+    context = Context(function.name, str(function.memory), function.timeout, "purge")
+    with _environment(variables), redirect_stdout(sys.stderr):
+        from purge import handler  # noqa: PLC0415 - it reads the environment
+
+        try:
+            return handler(event, context)
+        except ExpungeError as error:
+            raise click.ClickException(_sentence(error)) from error
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    try:
+        os.environ.clear()
+        os.environ.update(variables)
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _sentence(error: BaseException) -> str:
+    """Say what stands at the root of it, if that is something about DynamoDB; else what the function says."""
+    root = error
+    while root.__cause__ is not None:
+        root = root.__cause__
+    return (explain(root) if isinstance(root, Exception) else None) or str(error)

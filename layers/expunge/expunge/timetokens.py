@@ -1,0 +1,40 @@
+"""Timetokens: decimal integers of up to 19 digits that count 100 ns since the epoch.
+
+A message's timetoken is the time at which it was published.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+END = 10**19
+"""The first whole number that is no timetoken any more."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def parse(text: str) -> int:
+    """Read 1 to 19 digits. Raises ValueError for anything else."""
+    if re.fullmatch(r"[0-9]{1,19}", text) is None:
+        raise ValueError("no timetoken")
+    return int(text)
+
+
+def span(start: int | None, end: int | None) -> range:
+    """The timetokens that a request means: `start` is excluded, `end` included, whichever is larger.
+
+    Both: what lies between, nothing if they are equal. Only `start`: everything before. Only `end`: it and
+    everything after. Neither: everything.
+    """
+    if start is None or end is None:
+        return range(end or 0, END if start is None else start)
+    return range(end, start) if end < start else range(start + 1, end + 1)
+
+
+def order(timetoken: int) -> str:
+    """Fixed width, so that text order is order by number."""
+    return f"{timetoken:019d}"
+
+
+def after(moment: datetime) -> int:
+    """The first timetoken that is later than that microsecond."""
+    return ((moment - _EPOCH) // timedelta(microseconds=1) + 1) * 10

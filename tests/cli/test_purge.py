@@ -1,0 +1,103 @@
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cli.dynamodb import create_table
+from cli.main import run
+from expunge.settings import settings
+from tests.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DELETED = {
+    "deleted_at": "2026-05-01T00:00:00.000Z",
+    "deleted_by": "key_1",
+    "delete_request_id": "req_1",
+    "purge_at": "2026-05-31T00:00:00.000Z",
+}
+
+
+@pytest.fixture(autouse=True)
+def _fresh_settings() -> "Iterator[None]":
+    """The command is a process of its own; here it shares one with all tests."""
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+def purge(*options: str) -> int:
+    return run(["purge", "--dynamodb-url", "aws", *options])
+
+
+def test_the_result_is_one_line_of_json(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.message(1, **DELETED)
+    world.message(2, **DELETED | {"purge_at": "9999-05-31T00:00:00.000Z"})
+
+    assert purge() == 0
+    assert capsys.readouterr() == ('{"purged": 1, "resumed": 0, "remaining": false}\n', "")
+    assert [item["purge_at"] for item in world.items()] == ["9999-05-31T00:00:00.000Z"]
+
+
+@pytest.mark.parametrize(
+    ("now", "purged"), [("2026-05-30T23:59:59.999Z", 0), ("2026-05-31T02:00:00+02:00", 1)]
+)
+def test_now_is_another_time_if_asked(
+    world: World, capsys: pytest.CaptureFixture[str], now: str, purged: int
+) -> None:
+    world.message(1, **DELETED)
+
+    assert purge("--now", now) == 0
+    assert json.loads(capsys.readouterr().out)["purged"] == purged
+    assert len(world.items()) == 1 - purged
+
+
+def test_another_table_is_purged_if_asked(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    create_table(world.store.client, "other")
+    world.message(1, **DELETED)
+
+    assert purge("--table", "other") == 0
+    assert json.loads(capsys.readouterr().out)["purged"] == 0
+    assert len(world.items()) == 1
+
+
+@pytest.mark.usefixtures("world")
+def test_the_environment_is_left_as_it_was() -> None:
+    before = dict(os.environ)
+
+    assert purge("--table", "other") == 1
+    assert dict(os.environ) == before
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize("now", ["yesterday", "2026-05-31", "2026-05-31T00:00:00"])
+def test_a_now_that_is_no_time_is_wrong_use(capsys: pytest.CaptureFixture[str], now: str) -> None:
+    assert purge("--now", now) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert (
+        err
+        == f"expunge: Invalid value for '--now': '{now}' is no RFC 3339 time such as 2026-04-05T14:23:11Z.\n"
+    )
+
+
+@pytest.mark.usefixtures("world")
+def test_a_table_that_is_not_there_is_named_as_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    assert purge("--table", "missing") == 1
+    reason = "the table is not there; `expunge serve` and `sam deploy` create it, --table names another"
+    assert capsys.readouterr() == ("", f"expunge: {reason}\n")
+
+
+@pytest.mark.usefixtures("world")
+def test_the_function_has_the_time_that_it_has_in_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+
+    def spy(event: Any, context: Any) -> dict[str, Any]:
+        given.extend([event, round(context.get_remaining_time_in_millis() / 1000)])
+        return {}
+
+    monkeypatch.setattr("purge.handler", spy)
+    assert purge() == 0
+    assert given == [{}, 600]

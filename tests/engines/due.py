@@ -1,0 +1,55 @@
+"""Tables of their own, with many messages in the bin."""
+
+import uuid
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from cli.dynamodb import create_table
+from tests.engines.tenant import chunks, puts_of
+from tests.world import ACCOUNT, INBOUND, at, message_id
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+DUE = "2026-06-01T12:00:00.000Z"
+"""When they are due."""
+
+
+def bin_of(dynamodb: "DynamoDBClient", numbers: Iterable[int]) -> str:
+    """Make a table with these messages in the bin, content and all, and return its name."""
+    table = f"purge-{uuid.uuid4().hex}"
+    create_table(dynamodb, table)
+    puts = ({"PutRequest": put["Put"]} for number in numbers for put in puts_of(_message(number)))
+
+    def write(requests: list[Any]) -> None:
+        pending: Any = {table: requests}
+        while pending:
+            pending = dynamodb.batch_write_item(RequestItems=pending)["UnprocessedItems"]
+
+    with ThreadPoolExecutor(2) as pool:
+        for _ in pool.map(write, chunks(puts, 25)):
+            pass
+    return table
+
+
+def left(dynamodb: "DynamoDBClient", table: str) -> int:
+    """How many items there are."""
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table, Select="COUNT")
+    return sum(page["Count"] for page in pages)
+
+
+def _message(number: int) -> dict[str, Any]:
+    return {
+        "kind": "inbound_message",
+        "account_id": ACCOUNT,
+        "id": message_id(number),
+        "inbound_endpoint_id": INBOUND,
+        "status": "succeeded",
+        "received_at": at(number),
+        "payload": {"number": number},
+        "deleted_at": "2026-05-02T12:00:00.000Z",
+        "deleted_by": "key_1",
+        "delete_request_id": "req_1",
+        "purge_at": DUE,
+    }

@@ -1,0 +1,302 @@
+"""Who may delete from history (document 004), and what refusals tell PubNub's SDKs."""
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from delete_channel_history import handler
+from expunge import signatures, timestamps, tokens
+from expunge.store import store
+from tests.functions.test_start_up import imported
+from tests.world import SECRET_KEY, SUB_KEY, Reply, World, call
+
+FORBIDDEN = "Forbidden"
+
+
+@pytest.fixture(autouse=True)
+def message(world: World) -> None:
+    world.keyset(access_manager=True)
+    world.channel_messages("ch1", 1)
+
+
+def delete(channels: str = "ch1", query: Any = "", **how: Any) -> Reply:
+    return call(handler, path={"sub_key": SUB_KEY, "channels": channels}, query=query, **how)
+
+
+def denied(status: int, message: str, *channels: str) -> tuple[int, dict[str, Any]]:
+    """What a refusal of the Access Manager looks like."""
+    body = {
+        "status": status,
+        "error": True,
+        "error_message": message,
+        "message": message,
+        "service": "Access Manager",
+    }
+    return status, body | ({"payload": {"channels": list(channels)}} if channels else {})
+
+
+def answer(reply: Reply) -> tuple[int, dict[str, Any]]:
+    return reply.status, reply.body
+
+
+def signed(path: str, query: str, body: bytes = b"", secret_key: str = SECRET_KEY) -> str:
+    """A query with the signature of a DELETE request; `query` is sorted and encoded already."""
+    path = f"/v3/history/sub-key/{SUB_KEY}/channel/{path}"
+    message = signatures.message("DELETE", "pub-c-1", path, query, body)
+    return f"{query}&signature={signatures.sign(secret_key, message)}"
+
+
+def token(*channels: str, secret_key: str = SECRET_KEY, **fields: Any) -> str:
+    content = {
+        b"v": 2,
+        b"t": int(time.time()),
+        b"ttl": 1,
+        b"res": {b"chan": {channel.encode(): 8 for channel in channels}},
+        b"pat": {},
+        b"meta": {},
+    }
+    changed = {name.encode(): value for name, value in fields.items()}
+    return tokens.issue(content | changed, secret_key)
+
+
+def now() -> int:
+    return int(time.time())
+
+
+def test_an_unknown_sub_key_is_refused(world: World) -> None:
+    for sub_key in ("sub-c-2", "", "a" * 129, "a#b", "\ud800"):
+        reply = call(handler, path={"sub_key": sub_key, "channels": "ch1"}, query="")
+        assert answer(reply) == denied(400, "Invalid Subscribe Key")
+    assert world.history("ch1") == [1]
+
+
+def test_where_deleting_from_history_is_off_nothing_permits_it(world: World) -> None:
+    world.keyset(access_manager=True, delete_from_history=False)
+    message = "Deleting from history is not enabled for this subscribe key"
+
+    assert answer(delete("ch1", signed("ch1", f"timestamp={now()}"))) == denied(403, message)
+    assert answer(delete("ch1", {"auth": token("ch1")})) == denied(403, message)
+    world.keyset(delete_from_history=False)
+    assert answer(delete()) == denied(403, message)
+    assert world.history("ch1") == [1]
+
+
+def test_without_access_manager_whatever_a_request_shows_is_not_looked_at(world: World) -> None:
+    world.keyset(access_manager=False)
+
+    assert delete("ch1", "auth=x&signature=y&timestamp=z").status == 200
+    assert world.history("ch1") == []
+
+
+def test_with_access_manager_a_request_must_show_something(world: World) -> None:
+    assert answer(delete("ch1,ch2")) == denied(403, FORBIDDEN, "ch1", "ch2")
+    assert answer(delete("ch1", "auth=")) == denied(403, FORBIDDEN, "ch1")
+    assert world.history("ch1") == [1]
+
+
+def test_a_signature_permits_every_channel(world: World) -> None:
+    world.channel_messages("a b", 1)
+
+    reply = delete("ch1,a b", signed("ch1%2Ca%20b", f"end=0&timestamp={now()}"))
+
+    assert reply.status == 200
+    assert world.history("ch1") == world.history("a b") == []
+
+
+def test_a_signature_is_over_the_body_as_well(world: World) -> None:
+    query = signed("ch1", f"timestamp={now()}", b"{}")
+
+    assert answer(delete("ch1", query)) == denied(403, FORBIDDEN, "ch1")
+    assert delete("ch1", query, body="{}").status == 200
+    assert world.history("ch1") == []
+
+
+@pytest.mark.parametrize("off", [-60, 0, 60])
+def test_a_timestamp_may_be_a_minute_off(off: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = timestamps.now()
+    monkeypatch.setattr(timestamps, "now", lambda: stopped)
+
+    assert delete("ch1", signed("ch1", f"timestamp={int(stopped.timestamp()) + off}")).status == 200
+
+
+@pytest.mark.parametrize("timestamp", [-61, 61, None, "", "now", "1e9", "-1", "9" * 30])
+def test_a_timestamp_that_is_missing_or_wrong_is_refused(world: World, timestamp: Any) -> None:
+    written = now() + timestamp if isinstance(timestamp, int) else timestamp
+    query = signed("ch1", "uuid=me" if written is None else f"timestamp={written}")
+
+    assert answer(delete("ch1", query)) == denied(400, "Invalid Timestamp")
+    assert world.history("ch1") == [1]
+
+
+@pytest.mark.parametrize("signature", ["", "v2.", "x", "v2." + "A" * 43, "\N{PARTY POPPER}", "%FF%00"])
+def test_a_wrong_signature_is_refused(world: World, signature: str) -> None:
+    query = f"timestamp={now()}&signature={signature}"
+
+    assert answer(delete("ch1", query)) == denied(403, FORBIDDEN, "ch1")
+    assert world.history("ch1") == [1]
+
+
+def test_a_signature_does_not_count_for_another_request(world: World) -> None:
+    query = signed("ch1", f"end=5&timestamp={now()}")
+
+    for channels, changed in [
+        ("ch2", query),
+        ("ch1", query.replace("end=5", "end=0")),
+        ("ch1", query + "&start=7"),
+        ("ch1", query.replace("end=5&", "")),
+        ("ch1", signed("ch1", f"timestamp={now()}", secret_key="sec-c-2")),
+    ]:
+        assert answer(delete(channels, changed)) == denied(403, FORBIDDEN, channels)
+    assert world.history("ch1") == [1]
+
+
+def test_a_token_permits_the_channels_that_it_names(world: World) -> None:
+    shown = token("ch1", pat={b"chan": {b"room-.*": 8}})
+
+    assert answer(delete("ch1,ch2,room-1", {"auth": shown})) == denied(403, FORBIDDEN, "ch2")
+    assert world.history("ch1") == [1]
+    assert delete("ch1,room-1", {"auth": shown.rstrip("=")}).status == 200
+    assert world.history("ch1") == []
+
+
+def test_a_token_is_good_until_its_time_is_over(world: World) -> None:
+    assert answer(delete("ch1", {"auth": token("ch1", t=now() - 60)})) == denied(403, "Token is expired")
+    assert world.history("ch1") == [1]
+    assert delete("ch1", {"auth": token("ch1", t=now() - 30)}).status == 200
+
+
+def test_a_token_of_a_uuid_is_good_for_requests_with_it(world: World) -> None:
+    shown = token("ch1", uuid="mé & you".encode())
+
+    assert answer(delete("ch1", {"auth": shown})) == denied(403, FORBIDDEN, "ch1")
+    assert answer(delete("ch1", {"auth": shown, "uuid": "me"})) == denied(403, FORBIDDEN, "ch1")
+    assert world.history("ch1") == [1]
+    assert delete("ch1", {"auth": shown, "uuid": "mé & you"}).status == 200
+
+
+def test_a_token_of_another_keyset_is_refused(world: World) -> None:
+    shown = token("ch1", secret_key="sec-c-2")
+
+    assert answer(delete("ch1", {"auth": shown})) == denied(403, FORBIDDEN, "ch1")
+    assert world.history("ch1") == [1]
+
+
+def test_a_wrong_signature_beside_a_good_token_does_no_harm() -> None:
+    query = {"auth": token("ch1"), "signature": "v2.x", "timestamp": str(now())}
+
+    assert delete("ch1", query).status == 200
+
+
+def test_an_auth_key_permits_the_channels_that_were_granted(world: World) -> None:
+    world.auth_grant("key-1", "ch1", "ch2")
+
+    assert answer(delete("ch1,ch2,ch3", "auth=key-1")) == denied(403, FORBIDDEN, "ch3")
+    assert answer(delete("ch1", "auth=key-2")) == denied(403, FORBIDDEN, "ch1")
+    assert world.history("ch1") == [1]
+    assert delete("ch1,ch2", "auth=key-1").status == 200
+    assert world.history("ch1") == []
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [{"expires_at": "2026-01-01T00:00:00Z"}, {"permissions": ["read", "write"]}, {"sub_key": "sub-c-2"}],
+)
+def test_a_grant_must_be_of_deleting_there_and_now(world: World, grant: dict[str, Any]) -> None:
+    world.auth_grant("key", "ch1", **grant)
+
+    assert answer(delete("ch1", "auth=key")) == denied(403, FORBIDDEN, "ch1")
+    assert world.history("ch1") == [1]
+
+
+def test_an_auth_key_of_any_kind_never_crashes(world: World) -> None:
+    for auth in ("", "%00", "%FF", "x" * 257, "\N{PARTY POPPER}", "a#b", "p0F2", "AAAA"):
+        assert answer(delete("ch1", f"auth={auth}")) == denied(403, FORBIDDEN, "ch1")
+    assert world.history("ch1") == [1]
+
+
+class Reads:
+    """Counts what is read of keysets and grants, and moves the clock."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+        self.count = 0
+        for name in ("get_item", "batch_get_item"):
+            monkeypatch.setattr(store().client, name, self._counted(getattr(store().client, name)))
+
+    def _counted(self, read: Any) -> Any:
+        def counting(**arguments: Any) -> Any:
+            self.count += 1
+            return read(**arguments)
+
+        return counting
+
+    def pass_time(self, seconds: int) -> None:
+        later = timestamps.now() + timedelta(seconds=seconds)
+        self._monkeypatch.setattr(timestamps, "now", lambda: later)
+
+
+@pytest.fixture
+def reads(world: World, monkeypatch: pytest.MonkeyPatch) -> Reads:  # noqa: ARG001 - before the store
+    return Reads(monkeypatch)
+
+
+def test_permission_is_decided_with_two_reads_and_when_warm_with_none(world: World, reads: Reads) -> None:
+    channels = [f"ch{number}" for number in range(50)]
+    world.auth_grant("key", *channels)
+
+    assert delete(",".join(channels), "auth=key&start=0").status == 200
+    assert reads.count == 2
+    assert delete(",".join(channels), "auth=key&start=0").status == 200
+    assert delete("ch7", {"auth": token("ch7"), "start": "0"}).status == 200
+    assert reads.count == 2
+
+
+def test_what_is_revoked_or_switched_off_stops_within_a_minute(world: World, reads: Reads) -> None:
+    world.auth_grant("key", "ch1")
+    assert delete("ch1", "auth=key&start=0").status == 200
+
+    world.auth_grant("key", "ch1", permissions=[])
+    reads.pass_time(59)
+    assert answer(delete("ch1", "auth=key")) == denied(403, FORBIDDEN, "ch1")
+
+    world.keyset(delete_from_history=False)
+    reads.pass_time(59)
+    assert delete("ch1").status == 403
+    assert world.history("ch1") == [1]
+
+
+def test_what_is_granted_or_switched_on_counts_at_once(world: World) -> None:
+    world.keyset(access_manager=True, delete_from_history=False)
+    assert delete("ch1", "auth=key").status == 403
+
+    world.keyset(access_manager=True)
+    assert delete("ch1", "auth=key").status == 403
+
+    world.auth_grant("key", "ch1")
+    assert delete("ch1", "auth=key").status == 200
+
+    world.keyset(access_manager=True, secret_key="sec-c-2")
+    assert delete("ch1", {"auth": token("ch1", secret_key="sec-c-2")}).status == 200
+    world.keyset(access_manager=False)
+    assert delete("ch1").status == 200
+
+
+def test_what_reads_tokens_is_not_imported_at_start_up() -> None:
+    assert not {"cbor2", "_cbor2", "re2", "pydantic"} & imported("delete_channel_history")
+
+
+def test_neither_tokens_nor_signatures_nor_keys_are_logged(logged: Any) -> None:
+    shown = token("ch1")
+    query = signed("ch1", f"timestamp={now()}")
+
+    delete("ch1", {"auth": shown})
+    delete("ch1", query)
+    delete("ch1", "auth=secret-auth-key&signature=v2.secret-signature&timestamp=1")
+    delete("ch1", f"auth={shown}&start=x")
+
+    text = str(logged())
+    assert "ACCESS_DENIED" in text
+    for secret in (shown, query.rpartition("=")[2], SECRET_KEY, "secret-auth-key", "secret-signature"):
+        assert secret not in text
