@@ -25,7 +25,7 @@ run: install ## start the API on http://127.0.0.1:3000 with demo records
 
 .PHONY: test
 test: install ## run the tests (under two minutes)
-	.venv/bin/python -m pytest -m "not engine"
+	.venv/bin/python -m pytest --numprocesses 2 -m "not engine"
 
 .PHONY: test-all
 test-all: install ## run the tests, those at full size on real engines too
@@ -46,16 +46,31 @@ format: install ## put the code into its one format
 .PHONY: bench
 bench: install ## measure, and print the tables of benchmarks/README.md
 	.venv/bin/python benchmarks/deletion.py
+	.venv/bin/python benchmarks/purge.py
 
-# SAM CLI pins what others need newer, so it lives apart.
+# SAM CLI and checkov pin what others need newer, so each lives apart.
 .venv-sam/installed: requirements-sam.txt
 	$(PYTHON) -m venv --clear .venv-sam
 	.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sam.txt
 	@touch $@
 
 .PHONY: build
-build: install .venv-sam/installed ## build what is deployed
-	.venv-sam/bin/sam build
+build: install .venv-sam/installed ## build what is deployed, and print its sizes
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv-sam/bin/sam build
+	.venv/bin/python benchmarks/artifact_sizes.py
+
+.PHONY: deploy
+deploy: build ## build, then deploy to AWS, asking for every parameter
+	.venv-sam/bin/sam deploy --guided
+
+.venv-checkov/installed: requirements-checkov.txt
+	$(PYTHON) -m venv --clear .venv-checkov
+	.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-checkov.txt
+	@touch $@
+
+.PHONY: audit
+audit: .venv-checkov/installed ## hold the template to checkov's rules; exceptions are in .checkov.yaml
+	.venv-checkov/bin/checkov
 
 LOCK = .venv-lock/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --upgrade
 .PHONY: lock
@@ -66,3 +81,4 @@ lock: ## pin the newest versions of everything, with hashes
 	$(LOCK) --universal --python-version 3.11 --extra cli --group dev --constraints layers/expunge/requirements.txt \
 		--output-file requirements-dev.txt pyproject.toml
 	echo aws-sam-cli | $(LOCK) --universal --python-version 3.11 --output-file requirements-sam.txt -
+	echo checkov | $(LOCK) --universal --python-version 3.11 --output-file requirements-checkov.txt -

@@ -7,13 +7,13 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
-from expunge import keys
 from pydantic_core import to_json
 
 from cli.dynamodb import client as connect
 from cli.dynamodb import store_options
 from cli.items import ENDPOINT, Item
 from cli.records import MESSAGE_KINDS, Message
+from expunge import keys
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

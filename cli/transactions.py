@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import click
 from botocore.exceptions import ClientError
+
 from expunge.store import FAILURES, passing
 
 if TYPE_CHECKING:

@@ -18,11 +18,10 @@ os.environ |= {
     "AWS_DEFAULT_REGION": "us-east-1",
 }
 
-from expunge import auth, endpoints
+from cli.dynamodb import create_table
+from expunge import access, auth, endpoints
 from expunge.store import CLIENT_CONFIG, Store, store
 from expunge.telemetry import logger
-
-from cli.dynamodb import create_table
 from tests.world import World
 
 
@@ -33,6 +32,7 @@ def _fresh_process() -> Iterator[None]:
     store.cache_clear()
     auth.forget()
     endpoints.forget()
+    access.forget()
 
 
 @pytest.fixture

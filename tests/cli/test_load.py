@@ -12,7 +12,6 @@ from typing import Any
 import click
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
-from expunge import keys
 
 from cli import transactions
 from cli.items import key_id, writes
@@ -21,6 +20,7 @@ from cli.main import run
 from cli.records import KINDS, parse
 from cli.template import TEMPLATE
 from cli.transactions import Change, write
+from expunge import keys
 from tests.world import World
 
 ENDPOINT = "01961e00-0000-7000-8000-000000000001"

@@ -2,12 +2,12 @@ import json
 from typing import Any
 
 import pytest
-from expunge import timestamps
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.json_text import compact
 from cli.records import KINDS, MAX_LINE, MAX_PAYLOAD, ApiKey, BadLine, Message, parse
+from expunge import timestamps
 
 ID = "01961e00-0000-7000-8000-000000000101"
 ENDPOINT = "01961e00-0000-7000-8000-000000000001"

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from expunge import keys
 from hookbridge import HookBridge
 
 from cli.items import writes
 from cli.records import parse
+from expunge import keys
 from tests.world import at
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+import pytest
+
 import delete_inbound_messages
 import delete_pull_event_batch
 import delete_pull_events
-import pytest
 from expunge import keys, timestamps
 from expunge.store import store
-
 from tests.world import KEY, PULL, Handler, Reply, World, call
 
 UNAUTHORIZED = (401, "UNAUTHORIZED", "Invalid or missing API key")

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from delete_pull_event_batch import handler
 
+from delete_pull_event_batch import handler
 from tests.world import PULL, Reply, World, call, message_id
 
 OTHER = "01935abc-0000-7000-8000-0000000000ff"

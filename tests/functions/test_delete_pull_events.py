@@ -2,8 +2,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from delete_pull_events import handler
 
+from delete_pull_events import handler
 from tests.world import PULL, World, at, call, message_id
 
 OTHER = "01935abc-0000-7000-8000-0000000000ff"

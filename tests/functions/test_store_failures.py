@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
+
 from delete_inbound_messages import handler as delete_all
 from delete_pull_event_batch import handler as delete_batch
 from expunge import soft_delete
 from expunge.store import store
-
 from tests.world import PULL, RunningOut, World, call
 
 Call = Callable[..., Any]

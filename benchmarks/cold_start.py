@@ -1,0 +1,59 @@
+"""How long a function takes to start, beside what no function of its kind can do without.
+
+Each start is a fresh process over the artefacts that `make build` made, copied and read-only, with boto3 as
+Lambda's runtime brings it. Functions and reference take turns, so that whatever else the machine does meets
+all alike. Prints a Markdown table of medians; a ratio is that of two starts of the same round.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from cli.template import TEMPLATE, functions
+from tests.deploy.artefacts import Artefacts, read_only, runtime
+
+REFERENCE = 'import boto3; boto3.client("dynamodb"); import pydantic'
+TIMED = "import time; start = time.perf_counter(); {what}; print(1000 * (time.perf_counter() - start))"
+
+
+def main() -> None:
+    """Print the table; exit with 1 if a ratio is above what is allowed."""
+    parser = argparse.ArgumentParser(description="Measure cold starts of the functions that were built.")
+    parser.add_argument("--build", type=Path, default=TEMPLATE.parent / ".aws-sam" / "build")
+    parser.add_argument("--rounds", type=int, default=15, help="starts of each function")
+    parser.add_argument("--most", type=float, default=float("inf"), help="allowed ratio to the reference")
+    options = parser.parse_args()
+    if not (options.build / "ExpungeLayer").is_dir():
+        sys.exit("nothing is built: run `make build`")
+    with tempfile.TemporaryDirectory() as layers, tempfile.TemporaryDirectory() as packages:
+        artefacts = Artefacts(read_only(options.build, Path(layers)), runtime(Path(packages)))
+        times = _measure(artefacts, options.rounds)
+    reference = times["reference"]
+    worst = 0.0
+    print("| start of | time | ratio |\n| --- | ---: | ---: |")
+    for name, each in times.items():
+        ratio = statistics.median(time / other for time, other in zip(each, reference, strict=True))
+        worst = max(worst, ratio)
+        print(f"| {name} | {statistics.median(each):.0f} ms | {ratio:.2f} |")
+    if worst > options.most:
+        sys.exit(f"a function takes {worst:.2f} times the reference to start; {options.most} is allowed")
+
+
+def _measure(artefacts: Artefacts, rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of each start, by function."""
+    what = {"reference": REFERENCE}
+    for function in functions():
+        what[function.name] = f"import {function.module}; from expunge.store import store; store()"
+    times: dict[str, list[float]] = {name: [] for name in what}
+    # One more round before, for the files to be in memory.
+    for _ in range(rounds + 1):
+        for name, statements in what.items():
+            folder = "PurgeFunction" if name == "reference" else name
+            times[name].append(artefacts.python(TIMED.format(what=statements), folder))
+    return {name: each[1:] for name, each in times.items()}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,306 @@
+"""Each function's policy allows what the function does, and nothing else.
+
+What it does is recorded while it meets success and failure on moto, which itself asks for no permission.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from expunge import provider_keys, settings, sweeps
+from expunge.errors import PurgeFailed
+from tests.deploy.template import lambda_functions, resources
+from tests.upstream import upstream
+from tests.world import KEY, LINKED, PULL, SUB_KEY, Handler, RunningOut, World, call
+
+LOST = ReadTimeoutError(endpoint_url="https://dynamodb.example")
+ENTRIES = {
+    "Update": "UpdateItem",
+    "Delete": "DeleteItem",
+    "Put": "PutItem",
+    "ConditionCheck": "ConditionCheckItem",
+}
+
+
+class Done(NamedTuple):
+    """An action on the table, an index or a provider's key; `pk` where it names one."""
+
+    action: str
+    resource: str
+    pk: str | None = None
+
+
+class Allowed(NamedTuple):
+    """A pair of a statement; `pk` is the pattern that it is limited to."""
+
+    action: str
+    resource: str
+    pk: str | None
+
+    def covers(self, done: Done) -> bool:
+        same = (self.action, self.resource) == (done.action, done.resource)
+        return same and (self.pk is None or (done.pk is not None and fnmatchcase(done.pk, self.pk)))
+
+
+def allowed(function: str) -> set[Allowed]:
+    found = set()
+    for policy in resources("AWS::Serverless::Function")[function]["Policies"]:
+        for statement in policy["Statement"]:
+            assert statement["Effect"] == "Allow"
+            for action in _list(statement["Action"]):
+                for resource in _list(statement["Resource"]):
+                    for pk in _leading_keys(statement.get("Condition")):
+                        found.add(Allowed(action, _resource(resource), pk))
+    return found
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _leading_keys(condition: Mapping[str, Any] | None) -> Sequence[str | None]:
+    if condition is None:
+        return [None]
+    [(operator, keys)] = condition.items()
+    assert operator in ("ForAllValues:StringEquals", "ForAllValues:StringLike")
+    assert list(keys) == ["dynamodb:LeadingKeys"]
+    patterns: Sequence[str] = keys["dynamodb:LeadingKeys"]
+    assert operator.endswith("Like") or not any("*" in pattern for pattern in patterns)
+    return patterns
+
+
+def _resource(value: dict[str, Any]) -> str:
+    if value == {"Fn::GetAtt": ["Table", "Arn"]}:
+        return "table"
+    arn = value["Fn::Sub"]
+    key = re.search(r"\$\{(Whatsapp|Linkedin)KeyName\}", arn)
+    return key[1].upper() if key else str(arn).removeprefix("${Table.Arn}/")
+
+
+class Recorder:
+    """Notes every call of the SDK, and can have the answers to some be lost."""
+
+    def __init__(self) -> None:
+        self.done: set[Done] = set()
+        self.lost: str | None = None
+        self._on = False
+
+    @contextmanager
+    def recording(self, *, lost: str | None = None) -> Iterator[None]:
+        self._on, self.lost = True, lost
+        try:
+            yield
+        finally:
+            self._on, self.lost = False, None
+
+    def note(self, service: str, operation: str, arguments: Any) -> None:
+        if self._on:
+            self.done |= set(_done(service, operation, arguments))
+
+
+def _done(service: str, operation: str, arguments: Any) -> Iterator[Done]:
+    action = f"{service}:{operation}"
+    match operation:
+        case "TransactWriteItems":
+            for entry in arguments["TransactItems"]:
+                [(kind, item)] = entry.items()
+                yield Done(f"{service}:{ENTRIES[kind]}", "table", item["Key"]["pk"]["S"])
+        case "BatchGetItem":
+            for table in arguments["RequestItems"].values():
+                yield from (Done(action, "table", key["pk"]["S"]) for key in table["Keys"])
+        case "Query" if "IndexName" in arguments:
+            yield Done(action, f"index/{arguments['IndexName']}")
+        case "Query":
+            yield Done(action, "table", arguments["ExpressionAttributeValues"][":pk"]["S"])
+        case "GetParameter":
+            yield Done(action, arguments["Name"].strip("/"))
+        case "GetSecretValue":
+            yield Done(action, arguments["SecretId"])
+        case _:
+            key = arguments.get("Key") or arguments["Item"]
+            yield Done(action, "table", key["pk"]["S"])
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    recorder = Recorder()
+    clients: Any = BaseClient
+    make = clients._make_api_call  # noqa: SLF001 - every call goes through it
+
+    def noted(client: BaseClient, operation: str, arguments: Any) -> Any:
+        recorder.note(client.meta.service_model.service_name, operation, arguments)
+        if operation != recorder.lost:
+            return make(client, operation, arguments)
+        with suppress(ClientError):
+            make(client, operation, arguments)
+        raise LOST
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", noted)
+    return recorder
+
+
+@pytest.fixture(autouse=True)
+def records(world: World) -> None:
+    world.api_key()
+    world.inbound_endpoint()
+    world.pull_endpoint()
+    world.linked_account()
+    world.linked_message()
+    world.keyset(access_manager=True)
+    world.auth_grant("auth-1", "ch1", "ch2")
+
+
+Play = Callable[[Handler, World, Recorder, pytest.MonkeyPatch], object]
+
+
+def delete_inbound_messages(
+    handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch
+) -> None:
+    world.message(1)
+    with recorder.recording():
+        call(handler)
+        call(handler, query={"inbound_endpoint_id": "01935abc-0000-7000-8000-00000000000a"})
+    world.message(2)
+    with recorder.recording(lost="TransactWriteItems"):
+        assert call(handler, context=RunningOut(seconds=1)).data["deleted"] == 1
+
+
+def delete_pull_events(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
+    world.event(1)
+    path = {"id": PULL}
+    with recorder.recording():
+        call(handler, path=path, query={"event_type": "order.created"})
+    world.event(2)
+    with recorder.recording(lost="TransactWriteItems"):
+        assert call(handler, path=path, context=RunningOut(seconds=1)).data["deleted"] == 1
+
+
+def delete_pull_event_batch(
+    handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch
+) -> None:
+    body = {"message_ids": [world.event(1)]}
+    with recorder.recording(lost="TransactWriteItems"):
+        call(handler, path={"id": PULL}, body=body, context=RunningOut(seconds=1))
+    with recorder.recording():
+        assert call(handler, path={"id": PULL}, body=body).data["already_deleted_count"] == 1
+
+
+def delete_message(
+    handler: Handler, world: World, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("WHATSAPP", "LINKEDIN"):
+        boto3.client("ssm").put_parameter(Name=f"/{name}", Value="key", Type="SecureString")
+        boto3.client("secretsmanager").create_secret(Name=name, SecretString="key")
+    recent = {"sent_at": "2999-01-01T00:00:00Z"}
+    for number, (provider, key_name) in enumerate(
+        [
+            ("WHATSAPP", "/WHATSAPP"),
+            ("WHATSAPP", "WHATSAPP"),
+            ("LINKEDIN", "/LINKEDIN"),
+            ("LINKEDIN", "LINKEDIN"),
+        ]
+    ):
+        world.linked_account(provider=provider)
+        message = world.linked_message(id=f"{LINKED[:-1]}{number}", **recent)
+        settings.provider.cache_clear()
+        provider_keys.forget()
+        with upstream() as there, recorder.recording():
+            monkeypatch.setenv(f"{provider}_BASE_URL", there.url)
+            monkeypatch.setenv(f"{provider}_KEY_NAME", key_name)
+            there.says(500)
+            assert call(handler, path={"message_id": message}, headers={"x-api-key": KEY}).status == 500
+            there.says(200)
+            assert call(handler, path={"message_id": message}, headers={"x-api-key": KEY}).status == 200
+    settings.provider.cache_clear()
+    provider_keys.forget()
+
+
+def delete_channel_history(
+    handler: Handler, world: World, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeps, "SLICE", 1)
+    path = {"sub_key": SUB_KEY, "channels": "ch1,ch2"}
+    world.channel_messages("ch1", 1, 2, 3)
+    with recorder.recording():
+        assert call(handler, path=path, query={"auth": "auth-1"}).status == 200
+    world.channel_messages("ch2", 1, 2, 3)
+    with recorder.recording(lost="TransactWriteItems"):
+        call(handler, path=path, query={"auth": "auth-1"}, context=RunningOut(seconds=1))
+
+
+def purge(_: Handler, world: World, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    run: Callable[..., Any] = import_module("purge").handler
+    monkeypatch.setattr(sweeps, "SLICE", 1)
+    world.message(1)
+    world.event(1)
+    world.channel_messages("ch1", 1, 2, 3)
+    call(import_module("delete_inbound_messages").handler)
+    call(import_module("delete_pull_events").handler, path={"id": PULL})
+    monkeypatch.setattr(import_module("expunge.history"), "_AT_LEAST", 1)
+    monkeypatch.setattr(import_module("expunge.history"), "_SECONDS", -1)
+    call(
+        import_module("delete_channel_history").handler,
+        path={"sub_key": SUB_KEY, "channels": "ch1"},
+        query={"auth": "auth-1"},
+    )
+    assert world.sweeps() == 1
+    _erase_linked_message()
+    with recorder.recording(lost="TransactWriteItems"), pytest.raises(PurgeFailed):
+        run({}, RunningOut(seconds=2))
+    with recorder.recording():
+        assert run({"time": "2999-01-01T00:00:00Z"}, RunningOut())["remaining"] is False
+    assert world.items() == []
+
+
+def _erase_linked_message() -> None:
+    with upstream() as there, pytest.MonkeyPatch.context() as monkeypatch:
+        settings.provider.cache_clear()
+        monkeypatch.setenv("WHATSAPP_BASE_URL", there.url)
+        monkeypatch.setenv("WHATSAPP_KEY_NAME", "/WHATSAPP")
+        boto3.client("ssm").put_parameter(Name="/WHATSAPP", Value="key", Type="SecureString")
+        there.says(200)
+        reply = call(
+            import_module("delete_message").handler, path={"message_id": LINKED}, headers={"x-api-key": KEY}
+        )
+        assert reply.status == 200
+    settings.provider.cache_clear()
+    provider_keys.forget()
+
+
+PLAYS: Mapping[str, Play] = {
+    play.__name__: play
+    for play in (
+        delete_inbound_messages,
+        delete_pull_events,
+        delete_pull_event_batch,
+        delete_message,
+        delete_channel_history,
+        purge,
+    )
+}
+
+
+@pytest.mark.parametrize(("function", "module"), lambda_functions().items(), ids=lambda_functions())
+def test_a_function_may_do_what_it_does_and_nothing_else(
+    function: str, module: str, world: World, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PLAYS[module](import_module(module).handler, world, recorder, monkeypatch)
+
+    statements = allowed(function)
+    refused = {done for done in recorder.done if not any(each.covers(done) for each in statements)}
+    unused = {each for each in statements if not any(each.covers(done) for done in recorder.done)}
+    assert (refused, unused) == (set(), set())
+
+
+def test_no_statement_names_all_actions_or_all_resources() -> None:
+    for function in lambda_functions():
+        assert "*" not in json.dumps([each[:2] for each in allowed(function)])
