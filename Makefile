@@ -1,16 +1,16 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-# Lambda runs 3.13, so that is taken where it is found (also under pyenv); 3.11 and 3.12 do as well.
+# Lambda runs 3.13, so that is taken where it is found (also under pyenv); any from 3.11 on does as well.
 PYTHON ?= $(firstword $(shell for p in python3.13 $(HOME)/.pyenv/versions/3.13.*/bin/python python3.12 python3.11 python3 python; do \
-	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo "$$p"; done))
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p"; done))
 
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/installed: requirements-dev.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "expunge needs Python 3.11, 3.12 or 3.13; none was found. Name one with: make PYTHON=/path/to/python" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "expunge needs Python 3.11 or newer, and none was found. Name one with: make PYTHON=/path/to/python" >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
