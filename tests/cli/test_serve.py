@@ -102,6 +102,24 @@ def test_nothing_outlives_serve_however_it_ends(number: int) -> None:
     assert status == (0 if number == signal.SIGTERM else -number)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
+def test_serve_listens_on_another_address_too_if_asked_to() -> None:
+    with serving("--host", "127.0.0.2") as served:
+        api = served.url.replace("127.0.0.1", "127.0.0.2")
+        [dynamodb] = re.findall(r"DynamoDB listens on http://127\.0\.0\.1:(\d+)", "".join(served.greeting))
+        health = fetch("GET", f"{api}/health")
+        tables = client(f"http://127.0.0.2:{dynamodb}").list_tables()["TableNames"]
+        status, _ = served.stop()
+    assert health == (200, {"status": "ok"})
+    assert tables == ["expunge"]
+    assert status == 0
+
+
+def test_an_address_that_is_none_of_this_machine_is_refused() -> None:
+    with pytest.raises(click.ClickException, match=r"^port 0 of 192\.0\.2\.1 cannot be used; "):
+        listen(0, "--port", "192.0.2.1")
+
+
 def test_serve_stops_at_once_in_spite_of_idle_connections() -> None:
     with serving("--no-demo") as served:
         connection = http.client.HTTPConnection(served.url.removeprefix("http://"))
