@@ -2,6 +2,6 @@
 
 import gc
 
-# Before anything else is imported. Imports make objects by the hundred thousand and no garbage, and looking
-# for it all the same takes a fifth of a cold start.
+# Before anything else is imported: imports make objects by the hundred thousand and no garbage, and a cold
+# start is no time to look for it all the same.
 gc.set_threshold(100_000)
