@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 
-MESSAGES = 200_000
+MESSAGES = int(os.environ.get("LARGE_CHANNEL", "200_000"))
 ACCESS = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": ACCESS_KEY, "AWS_REGION": REGION}
 FIRST = 17_000_000_000_000_000
 # A run takes 60, whatever the channel's size; the keys of all messages would take 100 more.
