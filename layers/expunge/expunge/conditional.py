@@ -6,8 +6,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from expunge.deadline import Deadline
-from expunge.errors import OutOfTime
-from expunge.store import FAILURES, Item, Retry
+from expunge.store import Item, persist
 
 CONDITION_FAILED = "ConditionalCheckFailed"
 
@@ -26,16 +25,15 @@ def write(call: Callable[[], Any], deadline: Deadline) -> Any:
     The call may be made more than once after a lost answer, so it must recognise what it wrote itself.
     Raises ConditionFailed, StoreError.
     """
-    retry = Retry(deadline)
-    while True:
-        if deadline.to_start() <= 0:
-            raise OutOfTime
+
+    def attempt() -> Any:
         try:
             return call()
-        except FAILURES as error:
-            if isinstance(error, ClientError):
-                _raise_if_refused(error.response)
-            retry.failed(error)
+        except ClientError as error:
+            _raise_if_refused(error.response)
+            raise
+
+    return persist(attempt, deadline)
 
 
 def _raise_if_refused(response: Any) -> None:

@@ -107,7 +107,7 @@ class Store:
 
     def get(self, pk: str, sk: str, deadline: Deadline, projection: str) -> Item | None:
         """One item, as the last write left it; None where there is none. Raises StoreError."""
-        reply = self._try(
+        reply = persist(
             partial(
                 self.client.get_item,
                 TableName=self.table,
@@ -135,14 +135,14 @@ class Store:
         }
         items: list[Item] = []
         while wanted:
-            reply = self._try(partial(self.client.batch_get_item, RequestItems=wanted), deadline)
+            reply = persist(partial(self.client.batch_get_item, RequestItems=wanted), deadline)
             items += reply["Responses"].get(self.table, [])
             wanted = reply.get("UnprocessedKeys")
         return items
 
     def query(self, deadline: Deadline, **arguments: Any) -> Page:
         """One page. Raises StoreError."""
-        reply = self._try(partial(self.client.query, TableName=self.table, **arguments), deadline)
+        reply = persist(partial(self.client.query, TableName=self.table, **arguments), deadline)
         return Page(reply["Items"], reply.get("LastEvaluatedKey"))
 
     def query_all(self, deadline: Deadline, **arguments: Any) -> Iterator[Item]:
@@ -153,15 +153,17 @@ class Store:
             page = self.query(deadline, **arguments, ExclusiveStartKey=page.start)
             yield from page.items
 
-    def _try(self, call: Callable[[], Any], deadline: Deadline) -> Any:
-        retry = Retry(deadline)
-        while True:
-            if deadline.to_start() <= 0:
-                raise OutOfTime
-            try:
-                return call()
-            except FAILURES as error:
-                retry.failed(error)
+
+def persist(call: Callable[[], Any], deadline: Deadline) -> Any:
+    """Return what a call of the SDK returns, tried again while that is worth it. Raises StoreError."""
+    retry = Retry(deadline)
+    while True:
+        if deadline.to_start() <= 0:
+            raise OutOfTime
+        try:
+            return call()
+        except FAILURES as error:
+            retry.failed(error)
 
 
 @cache
