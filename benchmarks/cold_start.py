@@ -48,7 +48,7 @@ def _measure(artefacts: Artefacts, rounds: int) -> dict[str, list[tuple[float, f
     # One more round before, for the files to be in memory.
     for _ in range(rounds + 1):
         for each in random.sample(functions(), len(functions())):
-            start = f"import {each.module}; from expunge.store import store; store()"
+            start = f"import {each.module}; from expunge.table.store import store; store()"
             reference = artefacts.python(TIMED.format(what=REFERENCE), each.name)
             pairs[each.name].append((artefacts.python(TIMED.format(what=start), each.name), reference))
     return {name: each[1:] for name, each in pairs.items()}

@@ -44,9 +44,10 @@ import click
 import delete_inbound_messages
 import delete_pull_events
 from cli.load import load_files
-from expunge import keys
-from expunge.soft_delete import Deletion, Target
-from expunge.store import store
+from expunge.deletions.soft_delete import Deletion, Target
+from expunge.table import keys
+from expunge.table.search import Partition
+from expunge.table.store import store
 from tests.engines.tenant import TABLE, Tenant, chunks, puts_of
 from tests.world import Context, call
 
@@ -185,9 +186,9 @@ def one_by_one(tenant: Tenant) -> None:
 
     plain = boto3.client("dynamodb")
     deletion = Deletion("req_plain", "key_plain", "2026-05-01T00:00:00.000Z", "2026-06-01T00:00:00.000Z")
-    live = keys.live_inbound(tenant.account, tenant.inbound, "succeeded")
+    live = Partition(keys.BY_STATE, keys.live("INBOUND", tenant.account, tenant.inbound, "succeeded"))
     for number in range(1000):
-        pk = keys.inbound_message(tenant.account, tenant.inbound, tenant.id(number))
+        pk = keys.message("INBOUND", tenant.account, tenant.id(number))
         plain.update_item(**Target(deletion, pk, live).write(TABLE)["Update"])
 
 

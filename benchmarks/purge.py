@@ -19,10 +19,10 @@ import click
 from cli import server
 from cli.dynamodb import client
 from cli.embedded import Embedded
-from expunge import keys
 from expunge.deadline import Deadline
-from expunge.purging import PAGE, ROWS, remove_due
-from expunge.store import Store
+from expunge.deletions.purging import PAGE, ROWS, remove_due
+from expunge.table import keys
+from expunge.table.store import Store
 from tests.engines.due import DUE, bin_of
 
 

@@ -11,9 +11,9 @@ from pydantic_core import to_json
 
 from cli.dynamodb import client as connect
 from cli.dynamodb import store_options
-from cli.items import ENDPOINT, Item
-from cli.records import MESSAGE_KINDS, Message
-from expunge import keys
+from expunge.table import keys
+from expunge.table.items import ENDPOINT, Item
+from expunge.table.records import MESSAGE_KINDS, Message
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

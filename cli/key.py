@@ -9,14 +9,15 @@ import click
 
 from cli.dynamodb import client as connect
 from cli.dynamodb import store_options
-from cli.items import key_id, writes
-from cli.records import BadLine, Scope, parse
-from expunge import keys, timestamps
+from expunge import timestamps
+from expunge.table import keys
+from expunge.table.items import key_id, writes
+from expunge.table.records import BadLine, Scope, parse
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from cli.items import Item
+    from expunge.table.items import Item
 
 account_option = click.option("--account", metavar="ID", required=True, help="The account that it is for.")
 

@@ -14,9 +14,9 @@ import click
 
 from cli.dynamodb import client as connect
 from cli.dynamodb import store_options
-from cli.items import writes
-from cli.records import MAX_LINE, MESSAGE_KINDS, BadLine, parse
 from cli.transactions import Change, write
+from expunge.table.items import writes
+from expunge.table.records import MAX_LINE, MESSAGE_KINDS, BadLine, parse
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -8,7 +8,8 @@ import click
 
 from cli.dynamodb import client as connect
 from cli.dynamodb import store_options
-from expunge import keys, tokens
+from expunge.history import tokens
+from expunge.table import keys
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -17,12 +17,12 @@ from uuid import uuid4
 import click
 from botocore.exceptions import ClientError
 
-from expunge.store import FAILURES, passing
+from expunge.table.retries import FAILURES, is_transient
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from cli.items import Write
+    from expunge.table.items import Write
 
 THREADS: Final = 4
 MAX_WRITES: Final = 100
@@ -172,11 +172,11 @@ def _failed(changes: list[Change], reasons: list[str]) -> set[int]:
 def _passes(error: Exception, reasons: list[str]) -> bool:
     """Tell whether repeating may help."""
     if reasons:
-        return all(reason == _FINE or passing(reason) for reason in reasons)
+        return all(reason == _FINE or is_transient(reason) for reason in reasons)
     if not isinstance(error, ClientError):  # no answer
         return True
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    return passing(error.response["Error"]["Code"]) or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return is_transient(error.response["Error"]["Code"]) or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _token() -> str:

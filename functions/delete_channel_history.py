@@ -1,10 +1,12 @@
-"""DELETE /v3/history/sub-key/{sub_key}/channel/{channels}: delete messages (PubNub's API, document 004)."""
+"""DELETE /v3/history/sub-key/{sub_key}/channel/{channels}: delete messages (PubNub's API)."""
 
-from expunge.history import delete_history
-from expunge.history_endpoint import Call, history_endpoint
+from expunge.history import envelopes
+from expunge.history.admission import Stretch, permitted
+from expunge.history.deletion import delete_history
+from expunge.http.endpoint import Call, endpoint
 
 
-@history_endpoint
-def handler(call: Call) -> None:
-    """Answer that the messages in range are deleted; many of them are finished in the background."""
+@endpoint(permitted, envelopes)
+def handler(call: Call[Stretch]) -> None:
+    """Answer that the messages in range are deleted; what takes longer is finished in the background."""
     delete_history(call)

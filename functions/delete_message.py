@@ -1,19 +1,22 @@
-"""DELETE /v1/messages/{message_id}: delete a message from its linked account, for good (document 003)."""
+"""DELETE /v1/messages/{message_id}: delete a message from its linked account, for good (PostPress's API)."""
 
 from expunge import timestamps
-from expunge.linked_accounts import provider_for_deletion
-from expunge.linked_messages import claimed, is_message_id
-from expunge.problem_endpoint import Call, problem_endpoint
+from expunge.deletions.soft_delete import Deletion
+from expunge.http.auth import ApiKey
+from expunge.http.endpoint import Call, endpoint
+from expunge.linked import envelopes
+from expunge.linked.accounts import provider_for_deletion
+from expunge.linked.admission import key_with
+from expunge.linked.messages import claimed, is_message_id
+from expunge.linked.providers import delete_at_provider
 from expunge.problems import Problem
-from expunge.providers import delete_at_provider
-from expunge.soft_delete import Deletion
 from expunge.telemetry import count
 
 
-@problem_endpoint(scope="messages:delete")
-def handler(call: Call) -> None:
+@endpoint(key_with("messages:delete"), envelopes)
+def handler(call: Call[ApiKey]) -> None:
     """Delete at the provider first, and here only after its yes."""
-    message_id, account_id = call.request.path("message_id"), call.key.account_id
+    message_id, account_id = call.request.path("message_id"), call.caller.account_id
     deadline = call.request.deadline
     if not is_message_id(message_id):
         raise Problem("invalid_resource_identifier", 'A message id is "msg_" and 26 characters of base32')
@@ -22,6 +25,6 @@ def handler(call: Call) -> None:
             call.store, account_id, claim.linked_account_id, claim.sent_at, deadline
         )
         delete_at_provider(provider, claim.provider_message_id, deadline)
-        deletion = Deletion.of(call.request.id, call.key.key_id, timestamps.now(), retention_days=0)
+        deletion = Deletion.of(call.request.id, call.caller.key_id, timestamps.now(), retention_days=0)
         claim.erase(deletion, deadline.for_settling())
     count("linked", Deleted=1)

@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from expunge import sweeps, timestamps
+from expunge import timestamps
 from expunge.deadline import Context, Deadline
+from expunge.deletions.purging import Purged, remove_due
 from expunge.errors import InvalidRequest, PurgeFailed, Unavailable
-from expunge.purging import Purged, remove_due
-from expunge.store import store
+from expunge.history import sweeps
+from expunge.table.store import store
 from expunge.telemetry import count, logger, seconds
 
 

@@ -19,9 +19,11 @@ os.environ |= {
 }
 
 from cli.dynamodb import create_table
-from expunge import access, auth, endpoints
-from expunge.store import CLIENT_CONFIG, Store, store
+from expunge.history import access
+from expunge.http import auth
+from expunge.table.store import CLIENT_CONFIG, Store, store
 from expunge.telemetry import logger
+from expunge.webhooks import customer_endpoints
 from tests.world import World
 
 
@@ -31,7 +33,7 @@ def _fresh_process() -> Iterator[None]:
     yield
     store.cache_clear()
     auth.forget()
-    endpoints.forget()
+    customer_endpoints.forget()
     access.forget()
 
 

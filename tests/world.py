@@ -11,10 +11,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from cli.items import writes
-from cli.records import parse
-from expunge import keys, timestamps
-from expunge.store import Store, store
+from expunge import timestamps
+from expunge.table import keys
+from expunge.table.items import writes
+from expunge.table.records import parse
+from expunge.table.store import Store, store
 
 ACCOUNT = "acc_1"
 KEY = "hb_live_1"
@@ -256,7 +257,7 @@ class World:
             assert item["state_pk"] == keys.bin_shard(item["pk"])
             assert item["state_sk"] == keys.bin_order(item["purge_at"], item["pk"])
             assert {"deleted_by", "delete_request_id"} <= set(item)
-            assert "type_pk" not in item
+            assert "group_pk" not in item
         return {item.get("id", item["pk"]) for item in flagged}
 
     def live(self) -> set[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from cli.dump import dump_lines
 from cli.load import load_files
-from cli.records import BadLine, parse
+from expunge.table.records import BadLine, parse
 from tests.world import World
 
 KEYSET: dict[str, Any] = {

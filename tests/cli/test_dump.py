@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from cli.dump import dump_lines
 from cli.dynamodb import create_table
-from cli.items import Item, writes
 from cli.load import load_files
 from cli.main import run
-from cli.records import MAX_PAYLOAD, parse
+from expunge.table.items import Item, writes
+from expunge.table.records import MAX_PAYLOAD, parse
 from tests.world import World
 
 ENDPOINT = "01961e00-0000-7000-8000-000000000001"

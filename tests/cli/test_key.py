@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
-from cli.items import key_id
 from cli.main import run
 from delete_inbound_messages import handler
-from expunge import auth, keys, timestamps
+from expunge import timestamps
+from expunge.http import auth
+from expunge.table import keys
+from expunge.table.items import key_id
 from tests.world import ACCOUNT, World, call
 
 SCOPES = "'inbound:delete', 'pull:delete', 'messages:delete'"

@@ -8,8 +8,8 @@ import pytest
 
 from cli.dump import dump_lines
 from cli.load import load_files
-from cli.records import BadLine, parse
 from expunge.problems import CATALOGUE
+from expunge.table.records import BadLine, parse
 from tests.world import World
 
 ACCOUNT: dict[str, Any] = {

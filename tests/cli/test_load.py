@@ -14,13 +14,13 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from cli import transactions
-from cli.items import key_id, writes
 from cli.load import BadInput, LoadResult, load_files
 from cli.main import run
-from cli.records import KINDS, parse
 from cli.template import TEMPLATE
 from cli.transactions import Change, write
-from expunge import keys
+from expunge.table import keys
+from expunge.table.items import key_id, writes
+from expunge.table.records import KINDS, parse
 from tests.world import World
 
 ENDPOINT = "01961e00-0000-7000-8000-000000000001"
@@ -64,7 +64,7 @@ def pull(n: int, **fields: Any) -> Record:
 
 
 def pk(n: int) -> str:
-    return keys.inbound_message("acc_1", ENDPOINT, identity(n))
+    return keys.message("INBOUND", "acc_1", identity(n))
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_a_message_becomes_metadata_with_its_place_in_the_index_and_content(
     result = load(world, file(inbound(1, payload={"é": None})))
     assert result == LoadResult(kinds={"inbound_message": 1}, kept=0, revoked=0)
     assert table(world) == {
-        (f"INBOUND#acc_1#{ENDPOINT}#{identity(1)}", "MESSAGE"): {
+        (f"INBOUND#acc_1#{identity(1)}", "MESSAGE"): {
             "kind": "inbound_message",
             "account_id": "acc_1",
             "id": identity(1),
@@ -117,8 +117,9 @@ def test_a_message_becomes_metadata_with_its_place_in_the_index_and_content(
             "received_at": "2026-04-05T16:23:11.5+02:00",
             "state_pk": f"LIVE#INBOUND#acc_1#{ENDPOINT}#queued",
             "state_sk": f"2026-04-05T14:23:11.500000Z#{identity(1)}",
+            "group_pk": "LIVE#INBOUND#acc_1#queued#1",
         },
-        (f"INBOUND#acc_1#{ENDPOINT}#{identity(1)}", "CONTENT"): {"payload": {"é": None}},
+        (f"INBOUND#acc_1#{identity(1)}", "CONTENT"): {"payload": {"é": None}},
     }
 
 
@@ -135,7 +136,7 @@ def test_an_event_is_found_by_its_type_too(world: World, file: Files) -> None:
             "received_at": "2026-04-05T14:23:11Z",
             "state_pk": f"LIVE#PULL#acc_1#{ENDPOINT}#stored",
             "state_sk": f"2026-04-05T14:23:11.000000Z#{identity(1)}",
-            "type_pk": f"LIVE#PULL#acc_1#{ENDPOINT}#stored#order.created",
+            "group_pk": f"LIVE#PULL#acc_1#{ENDPOINT}#stored#order.created",
         }
     }
 
@@ -234,7 +235,7 @@ def test_loading_again_never_revives_a_deleted_message(world: World, file: Files
     after = table(world)
     assert {key: item for key, item in after.items() if key[0] == pk(1)} == deleted
     assert after[pk(2), "CONTENT"] == {"payload": "new"}
-    assert after[pk(3), "MESSAGE"]["state_pk"] == keys.live_inbound("acc_1", ENDPOINT, "succeeded")
+    assert after[pk(3), "MESSAGE"]["state_pk"] == keys.live("INBOUND", "acc_1", ENDPOINT, "succeeded")
 
 
 def test_a_table_of_deleted_messages_is_left_alone(world: World, file: Files) -> None:

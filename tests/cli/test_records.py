@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.json_text import compact
-from cli.records import KINDS, MAX_LINE, MAX_PAYLOAD, ApiKey, BadLine, Message, parse
 from expunge import timestamps
+from expunge.table.json_text import compact
+from expunge.table.records import KINDS, MAX_LINE, MAX_PAYLOAD, ApiKey, BadLine, Message, parse
 
 ID = "01961e00-0000-7000-8000-000000000101"
 ENDPOINT = "01961e00-0000-7000-8000-000000000001"

@@ -4,7 +4,7 @@ from urllib.parse import unquote
 import pytest
 
 from cli.main import run
-from expunge.tokens import Sealed, Token
+from expunge.history.tokens import Sealed, Token
 from tests.world import SECRET_KEY, SUB_KEY, World
 
 AWS = ["--dynamodb-url", "aws", "--sub-key", SUB_KEY, "--permission", "delete", "--ttl", "5"]

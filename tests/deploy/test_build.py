@@ -26,7 +26,7 @@ def noted(loader, data, path, **options):
     return compile_source(loader, data, path, **options)
 importlib.machinery.SourceFileLoader.source_to_code = noted
 import {module}
-from expunge.store import store
+from expunge.table.store import store
 store()
 files = [each.__file__ for each in list(sys.modules.values()) if getattr(each, "__file__", None)]
 print(json.dumps({{"compiled": compiled, "files": files}}))

@@ -16,8 +16,10 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from expunge import provider_keys, settings, sweeps
+from expunge import settings
 from expunge.errors import PurgeFailed
+from expunge.history import sweeps
+from expunge.linked import provider_keys
 from tests.deploy.template import lambda_functions, resources
 from tests.upstream import upstream
 from tests.world import KEY, LINKED, PULL, SUB_KEY, Handler, RunningOut, World, call
@@ -245,8 +247,8 @@ def purge(_: Handler, world: World, recorder: Recorder, monkeypatch: pytest.Monk
     world.channel_messages("ch1", 1, 2, 3)
     call(import_module("delete_inbound_messages").handler)
     call(import_module("delete_pull_events").handler, path={"id": PULL})
-    monkeypatch.setattr(import_module("expunge.history"), "_AT_LEAST", 1)
-    monkeypatch.setattr(import_module("expunge.history"), "_SECONDS", -1)
+    monkeypatch.setattr(import_module("expunge.history.deletion"), "_AT_LEAST", 1)
+    monkeypatch.setattr(import_module("expunge.history.deletion"), "_SECONDS", -1)
     call(
         import_module("delete_channel_history").handler,
         path={"sub_key": SUB_KEY, "channels": "ch1"},

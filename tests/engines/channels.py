@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cli.items import writes
-from cli.records import parse
-from expunge import keys
+from expunge.table import keys
+from expunge.table.items import writes
+from expunge.table.records import parse
 from tests.engines.tenant import TABLE, chunks
 
 if TYPE_CHECKING:

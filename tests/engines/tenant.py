@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hookbridge import HookBridge
 
-from cli.items import writes
-from cli.records import parse
-from expunge import keys
+from expunge.table import keys
+from expunge.table.items import writes
+from expunge.table.records import parse
 from tests.world import at
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Tenant:
 
     def flagged(self, numbers: Iterable[int]) -> Counter[str]:
         """How many of these inbound messages each deletion flagged, by request id; "" counts the living."""
-        pks = (keys.inbound_message(self.account, self.inbound, self.id(number)) for number in numbers)
+        pks = (keys.message("INBOUND", self.account, self.id(number)) for number in numbers)
         counted: Counter[str] = Counter()
         for chunk in chunks(pks, 100):
             wanted: Any = {TABLE: {"Keys": [{"pk": {"S": pk}, "sk": {"S": keys.MESSAGE}} for pk in chunk]}}

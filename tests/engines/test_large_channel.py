@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cli.dynamodb import ACCESS_KEY, REGION
-from expunge import keys, timestamps, timetokens
+from expunge import timestamps, timetokens
+from expunge.table import keys
 from tests.engines.channels import Channels
 from tests.engines.tenant import TABLE, chunks
 
@@ -63,9 +64,9 @@ def large(api: str, dynamodb: "DynamoDBClient") -> Large:  # noqa: ARG001 - the 
 RESUME = """
 import re, time
 from pathlib import Path
-from expunge import sweeps
+from expunge.history import sweeps
 from expunge.deadline import Deadline
-from expunge.store import store
+from expunge.table.store import store
 end = time.monotonic() + 300
 remaining = sweeps.resume(store(), Deadline(lambda: int(1000 * (end - time.monotonic())))).remaining
 # Not getrusage's figure: that begins with the memory of the process that started this one.

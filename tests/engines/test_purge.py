@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cli.dynamodb import client
-from expunge import keys
 from expunge.deadline import Deadline
+from expunge.deletions.purging import PAGE, ROWS, Purged, remove_due
 from expunge.errors import OutOfTime
-from expunge.purging import PAGE, ROWS, Purged, remove_due
-from expunge.store import Store
+from expunge.table import keys
+from expunge.table.store import Store
 from tests.engines.conftest import EXPUNGE
 from tests.engines.due import DUE, bin_of, left
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from delete_channel_history import handler
-from expunge import signatures, timestamps, tokens
-from expunge.store import store
+from expunge import timestamps
+from expunge.history import signatures, tokens
+from expunge.table.store import store
 from tests.functions.test_start_up import imported
 from tests.world import SECRET_KEY, SUB_KEY, Reply, World, call
 

@@ -10,8 +10,9 @@ import pytest
 import delete_inbound_messages
 import delete_pull_event_batch
 import delete_pull_events
-from expunge import keys, timestamps
-from expunge.store import store
+from expunge import timestamps
+from expunge.table import keys
+from expunge.table.store import store
 from tests.world import KEY, PULL, Handler, Reply, World, call
 
 UNAUTHORIZED = (401, "UNAUTHORIZED", "Invalid or missing API key")

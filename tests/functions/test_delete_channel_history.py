@@ -6,10 +6,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from delete_channel_history import handler
-from expunge import history, keys, sweeps, timestamps, timetokens
+from expunge import timestamps, timetokens
 from expunge.deadline import Deadline
-from expunge.soft_delete import soft_delete
-from expunge.store import store
+from expunge.deletions.soft_delete import soft_delete
+from expunge.history import deletion, sweeps
+from expunge.table import keys
+from expunge.table.store import store
 from tests.world import SUB_KEY, Reply, World, call
 
 DELETED = {"status": 200, "error": False, "error_message": ""}
@@ -157,8 +159,8 @@ def test_more_than_a_slice_is_deleted_slice_by_slice(world: World) -> None:
 
 @pytest.fixture
 def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "_SECONDS", -1.0)
-    monkeypatch.setattr(history, "_AT_LEAST", 0)
+    monkeypatch.setattr(deletion, "_SECONDS", -1.0)
+    monkeypatch.setattr(deletion, "_AT_LEAST", 0)
 
 
 @pytest.mark.usefixtures("no_time")
@@ -262,7 +264,7 @@ def test_a_note_that_cannot_be_written_is_an_error_and_repeating_is_safe(
     reply = delete()
     monkeypatch.undo()
 
-    assert refusal(reply) == (500, "An internal error occurred")
+    assert refusal(reply) == (500, "Not finished: store unavailable. Repeating the request is safe.")
     assert world.history("ch1") == [10]
     assert delete().status == 200
     assert world.history("ch1") == []

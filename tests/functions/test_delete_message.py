@@ -13,11 +13,13 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from delete_message import handler
-from expunge import keys, providers, settings, timestamps
-from expunge.linked_messages import Claim
+from expunge import settings, timestamps
+from expunge.linked import providers
+from expunge.linked.messages import Claim
+from expunge.linked.provider_keys import KeyUnavailable
 from expunge.problems import CATALOGUE
-from expunge.provider_keys import KeyUnavailable
-from expunge.store import store
+from expunge.table import keys
+from expunge.table.store import store
 from tests.upstream import Upstream, answer, upstream
 from tests.world import ACCOUNT, KEY, LINKED, Context, Reply, RunningOut, World, at, call
 

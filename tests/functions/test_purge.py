@@ -9,9 +9,12 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from delete_channel_history import handler as delete_history
 from delete_inbound_messages import handler as delete_all
-from expunge import keys, purging, sweeps, timestamps
+from expunge import timestamps
+from expunge.deletions import purging
 from expunge.errors import InvalidRequest, PurgeFailed
-from expunge.store import store
+from expunge.history import sweeps
+from expunge.table import keys
+from expunge.table.store import store
 from purge import handler
 from tests.world import ACCOUNT, INBOUND, LINKED, SUB_KEY, Context, RunningOut, World, call, message_id
 
@@ -40,7 +43,7 @@ def deleted(purge_at: datetime = NOW) -> dict[str, str]:
 
 
 def pk(number: int) -> str:
-    return keys.inbound_message(ACCOUNT, INBOUND, message_id(number))
+    return keys.message("INBOUND", ACCOUNT, message_id(number))
 
 
 def set_fields(world: World, number: int, **fields: str) -> None:
@@ -201,7 +204,7 @@ def test_a_malformed_event_is_a_failed_invocation_and_removes_nothing(
 @pytest.mark.parametrize(
     "change",
     [
-        {"state_pk": keys.live_inbound(ACCOUNT, INBOUND, "succeeded")},
+        {"state_pk": keys.live("INBOUND", ACCOUNT, INBOUND, "succeeded")},
         {
             "purge_at": timestamps.millis(NOW + timedelta(days=9)),
             "state_sk": keys.bin_order(timestamps.millis(NOW + timedelta(days=9)), pk(1)),

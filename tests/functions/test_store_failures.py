@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from delete_inbound_messages import handler as delete_all
 from delete_pull_event_batch import handler as delete_batch
-from expunge import soft_delete
-from expunge.store import store
+from expunge.deletions import soft_delete
+from expunge.table.store import store
 from tests.world import PULL, RunningOut, World, call
 
 Call = Callable[..., Any]
@@ -211,7 +211,8 @@ def test_partial_failures_are_counted(world: World, disturb: Call, logged: Call)
 
 
 def internal_error(reply: Any) -> bool:
-    return bool(reply.error == (500, "INTERNAL_ERROR", "An internal error occurred"))
+    sentence = "Not finished: store unavailable. Repeating the request is safe."
+    return bool(reply.error == (500, "INTERNAL_ERROR", sentence))
 
 
 def test_a_batch_that_fails_says_so_and_repeating_it_is_safe(world: World, disturb: Call) -> None:

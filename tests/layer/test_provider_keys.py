@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from expunge.provider_keys import KeyUnavailable, forget, provider_key
+from expunge.linked.provider_keys import KeyUnavailable, forget, provider_key
 
 
 @pytest.fixture(autouse=True)

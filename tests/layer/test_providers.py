@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from expunge import providers, settings, timestamps
+from expunge import settings, timestamps
 from expunge.deadline import Deadline
+from expunge.linked import providers
+from expunge.linked.providers import delete_at_provider
 from expunge.problems import CATALOGUE, Problem
-from expunge.providers import delete_at_provider
 from tests.upstream import Upstream, answer, upstream
 from tests.world import Context, RunningOut
 
@@ -60,7 +61,7 @@ def ask(provider_message_id: str = "wamid.1", context: Context | None = None) ->
 
 
 def told(problem: Problem | None) -> tuple[int, str] | None:
-    return None if problem is None else (problem.status, problem.type.removeprefix("errors/"))
+    return None if problem is None else (problem.status, problem.code.removeprefix("errors/"))
 
 
 def test_the_request_is_the_providers_own_with_this_services_key(provider: Upstream) -> None:
@@ -91,8 +92,8 @@ def test_a_type_of_the_catalogue_is_passed_on_with_the_catalogues_status_and_tit
 
     assert problem is not None
     assert (problem.status, problem.title) == CATALOGUE[name]
-    assert problem.type == f"errors/{name}"
-    assert "tell-tale" not in problem.detail
+    assert problem.code == f"errors/{name}"
+    assert "tell-tale" not in problem.message
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge import signatures
+from expunge.history import signatures
 
 # Everything that UTF-8 can write.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -26,12 +26,12 @@ def in_range(timetoken: int, start: int | None, end: int | None) -> bool:
 
 @given(TIMETOKENS, MAYBE, MAYBE)
 def test_the_range_is_what_document_004_says(timetoken: int, start: int | None, end: int | None) -> None:
-    assert (timetoken in timetokens.span(start, end)) is in_range(timetoken, start, end)
+    assert (timetoken in timetokens.between(start, end)) is in_range(timetoken, start, end)
 
 
 @given(TIMETOKENS)
 def test_a_message_is_meant_by_the_timetoken_after_it_and_its_own(timetoken: int) -> None:
-    assert timetokens.span(start=timetoken + 1, end=timetoken) == range(timetoken, timetoken + 1)
+    assert timetokens.between(start=timetoken + 1, end=timetoken) == range(timetoken, timetoken + 1)
 
 
 @given(TIMETOKENS, TIMETOKENS)

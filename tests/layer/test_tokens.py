@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge import cbor, tokens
-from expunge.tokens import Sealed, Token
+from expunge.history import cbor, tokens
+from expunge.history.tokens import Sealed, Token
 
 SECRET_KEY = "sec-c-1"
 FIELDS: dict[bytes, Any] = {

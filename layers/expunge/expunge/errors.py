@@ -7,8 +7,8 @@ ExpungeError
 │   ├── Unauthorized        401 UNAUTHORIZED
 │   ├── Forbidden           403 FORBIDDEN
 │   ├── NotFound            404 NOT_FOUND
-│   └── AccessDenied        400 or 403 ACCESS_DENIED
-├── Problem                 likewise for messages of linked accounts; see problems.py
+│   ├── AccessDenied        400 or 403 ACCESS_DENIED
+│   └── Problem             one of PostPress's types; see problems.py
 ├── PurgeFailed             the store failed a purge
 └── StoreError              the store did not do its part; `reason` says it in words for the caller
     ├── Unavailable
@@ -24,7 +24,7 @@ class ExpungeError(Exception):
 
 
 class Refused(ExpungeError):
-    """A request of the webhook families that is answered with an error envelope."""
+    """A request that is answered with its family's error envelope; the message is for the caller."""
 
     status: int
     code: str

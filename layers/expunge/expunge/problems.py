@@ -4,7 +4,7 @@ A type is named here without its ``errors/``. Credentials, an account's state, t
 each name one.
 """
 
-from expunge.errors import ExpungeError
+from expunge.errors import Refused
 
 _BY_STATUS = {
     401: {
@@ -58,13 +58,12 @@ CATALOGUE = {name: (status, title) for status, titles in _BY_STATUS.items() for 
 """Status and title of each type."""
 
 
-class Problem(ExpungeError):
+class Problem(Refused):
     """A request that ends with one of the catalogue's types. Raises KeyError for a name that is not in it."""
 
     def __init__(self, name: str, detail: str, retry_after: int | None = None) -> None:
         """`retry_after` is in seconds."""
         super().__init__(detail)
         self.status, self.title = CATALOGUE[name]
-        self.type = f"errors/{name}"
-        self.detail = detail
+        self.code = f"errors/{name}"
         self.retry_after = retry_after

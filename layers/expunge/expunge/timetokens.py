@@ -19,7 +19,7 @@ def parse(text: str) -> int:
     return int(text)
 
 
-def span(start: int | None, end: int | None) -> range:
+def between(start: int | None, end: int | None) -> range:
     """The timetokens that a request means: `start` is excluded, `end` included, whichever is larger.
 
     Both: what lies between, nothing if they are equal. Only `start`: everything before. Only `end`: it and

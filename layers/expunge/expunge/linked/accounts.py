@@ -1,0 +1,42 @@
+"""Linked accounts: whether a message that one of them sent may be deleted, before its provider is asked."""
+
+from datetime import datetime, timedelta
+
+from expunge import timestamps
+from expunge.deadline import Deadline
+from expunge.problems import CATALOGUE, Problem
+from expunge.table import keys
+from expunge.table.store import Store
+
+CONNECTED = "connected"
+"""The one state in which an account can be used; any other is the name of a problem."""
+
+_WINDOW = {"WHATSAPP": None, "LINKEDIN": timedelta(minutes=60)}
+"""Providers that can delete a message, and until how long after it was sent."""
+
+
+def provider_for_deletion(
+    store: Store, account_id: str, linked_account_id: str, sent_at: datetime, deadline: Deadline
+) -> str:
+    """Return the provider to ask. Raises Problem if there is no need to ask, StoreError.
+
+    The time since `sent_at` is taken by this service's clock; a message from the future was just sent.
+    """
+    sk = keys.LINKED_ACCOUNT + linked_account_id
+    account = store.get(keys.account(account_id), sk, deadline.for_searching(), "provider, link_state")
+    if account is None:
+        raise Problem("disconnected_account", "The account that sent the message is no longer linked")
+    provider = str(account["provider"]["S"])
+    if provider not in _WINDOW:
+        raise Problem("account_mismatch", "Only messages of WhatsApp and LinkedIn accounts can be deleted")
+    window = _WINDOW[provider]
+    if window is not None and timestamps.now() - sent_at > window:
+        raise Problem(
+            "insufficient_permissions", "LinkedIn deletes a message only within 60 minutes after it was sent"
+        )
+    state = account["link_state"]["S"]
+    if state != CONNECTED:
+        # A state that is in no catalogue says only that the account is not connected.
+        name = state if state in CATALOGUE else "disconnected_account"
+        raise Problem(name, "The linked account cannot be used in its present state")
+    return provider

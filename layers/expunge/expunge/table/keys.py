@@ -1,0 +1,164 @@
+"""Every key of the table, in one place.
+
+A message is two items in a partition of its own: ``MESSAGE`` (its metadata, under 1 KB) and ``CONTENT``
+(its payload). They are apart because DynamoDB charges an update for the whole item.
+
+The sparse index ``by_state`` holds a message either among the living of its endpoint and status, or in the
+bin, due for purging; it lists API keys as well, by account. The sparse index ``by_group`` holds living
+messages once more, in the other way in which they are looked for: pull events by event type, and inbound and
+outbound messages of all endpoints of an account together, so that an endpoint without any costs nothing.
+Every key of a message starts with its account, so tenants cannot meet, whatever ids they choose.
+"""
+
+from zlib import crc32
+
+MESSAGE = "MESSAGE"
+CONTENT = "CONTENT"
+
+BY_STATE = "by_state"
+BY_GROUP = "by_group"
+
+BIN_SHARDS = 16
+"""Purging spreads over this many partitions. More may be added; taking one away would hide what is in it."""
+
+CHANNEL_SHARDS = 16
+"""A channel's living messages spread over this many partitions, because a partition of an index takes 1,000
+changes a second and deleting a large channel makes more. Never change this: stored messages would not be
+found."""
+
+ACCOUNT_SHARDS = 4
+"""An account's living messages of one status spread over this many partitions of ``by_group``, for the same
+reason. Never change this either."""
+
+
+def message(family: str, account_id: str, message_id: str) -> str:
+    """Partition key of an inbound or outbound message (`family` INBOUND or OUTBOUND)."""
+    return f"{family}#{account_id}#{message_id}"
+
+
+def pull_event(account_id: str, endpoint_id: str, event_id: str) -> str:
+    """Partition key of a pull event."""
+    return f"PULL#{account_id}#{endpoint_id}#{event_id}"
+
+
+def linked_message(account_id: str, message_id: str) -> str:
+    """Partition key of a linked account's message. It is in no index while it lives: it is found by id."""
+    return f"LINKED#{account_id}#{message_id}"
+
+
+def channel_message(sub_key: str, channel: str, timetoken: str) -> str:
+    """Partition key of a channel's message; the timetoken of fixed width.
+
+    A channel's name may hold anything. What stands around it tells where it ends: no ``#`` is in a sub key,
+    and 19 digits are the timetoken.
+    """
+    return f"CHANNEL#{sub_key}#{channel}#{timetoken}"
+
+
+def live_channel(sub_key: str, channel: str, shard: int) -> str:
+    """``state_pk`` of a part of a channel's living messages; ``state_sk`` is the timetoken of fixed width."""
+    return f"LIVE#CHANNEL#{sub_key}#{channel}#{shard:02d}"
+
+
+def channel_shard(timetoken: str) -> int:
+    """Which part of its channel a message is in, by its timetoken of fixed width."""
+    return crc32(timetoken.encode()) % CHANNEL_SHARDS
+
+
+def live(family: str, account_id: str, endpoint_id: str, status: str) -> str:
+    """``state_pk`` of the living messages of one endpoint and status (`family` INBOUND, OUTBOUND or PULL)."""
+    return f"LIVE#{family}#{account_id}#{endpoint_id}#{status}"
+
+
+def live_of_account(family: str, account_id: str, status: str, shard: int) -> str:
+    """``group_pk`` of a part of an account's living messages of one status, whatever their endpoint."""
+    return f"LIVE#{family}#{account_id}#{status}#{shard}"
+
+
+def account_shard(message_id: str) -> int:
+    """Which part of its account's living messages a message is in."""
+    return crc32(message_id.encode()) % ACCOUNT_SHARDS
+
+
+def live_of_type(live: str, event_type: str) -> str:
+    """``group_pk`` of the living pull events of one endpoint and status (`live`) and one event type."""
+    return f"{live}#{event_type}"
+
+
+def live_order(received_at: str, message_id: str) -> str:
+    """``state_sk`` of a living webhook message: fixed-width time first, so that a range is a window."""
+    return f"{received_at}#{message_id}"
+
+
+def message_id(pk: str) -> str:
+    """The id at the end of an inbound message's or a pull event's partition key."""
+    return pk.rpartition("#")[2]
+
+
+def bin_shard(pk: str) -> str:
+    """``state_pk`` of a deleted message, whatever its family."""
+    return _bin(crc32(pk.encode()) % BIN_SHARDS)
+
+
+def bin_shards() -> list[str]:
+    """Every ``state_pk`` of deleted messages."""
+    return [_bin(shard) for shard in range(BIN_SHARDS)]
+
+
+def _bin(shard: int) -> str:
+    return f"BIN#{shard:02d}"
+
+
+def bin_order(purge_at: str, pk: str) -> str:
+    """``state_sk`` of a deleted message: what is due first comes first."""
+    return f"{purge_at}#{pk}"
+
+
+def purge_at(bin_order: str) -> str:
+    """When a deleted message is due, from its ``state_sk``."""
+    return bin_order.partition("#")[0]
+
+
+def due(now: str) -> str:
+    """Last ``state_sk`` of what is due at that time, which is of the same fixed width as ``purge_at``."""
+    return f"{now}$"  # sorts after # and before all digits
+
+
+def account(account_id: str) -> str:
+    """Partition of what an account owns: its endpoints and linked accounts."""
+    return f"ACCOUNT#{account_id}"
+
+
+INBOUND_ENDPOINT = "INBOUND_ENDPOINT#"
+PULL_ENDPOINT = "PULL_ENDPOINT#"
+LINKED_ACCOUNT = "LINKED_ACCOUNT#"
+
+API_KEY = "API_KEY"
+
+
+def account_keys(account_id: str) -> str:
+    """``state_pk`` of an account's API keys; their ``state_sk`` is the key's id."""
+    return f"API_KEYS#{account_id}"
+
+
+def api_key(sha256: str) -> str:
+    """Partition key of an API key; the table knows only its digest."""
+    return f"API_KEY#{sha256}"
+
+
+KEYSET = "KEYSET"
+GRANT = "GRANT#"
+
+
+def keyset(sub_key: str) -> str:
+    """Partition of a keyset and of what is granted to auth keys on it."""
+    return f"KEYSET#{sub_key}"
+
+
+def grant(sha256: str, channel: str) -> str:
+    """Sort key of what an auth key may do in a channel; the table knows only the key's digest."""
+    return f"{GRANT}{sha256}#{channel}"
+
+
+SWEEP = "SWEEP"
+"""Partition of unfinished background deletions, oldest first."""

@@ -1,0 +1,322 @@
+"""The import format: one model a kind, and one sentence for whatever is wrong with a line.
+
+A field's description completes the sentence "<field> must be ...".
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from expunge import timestamps, timetokens
+from expunge.problems import CATALOGUE
+from expunge.table.json_text import NotJson, compact, read
+
+MAX_PAYLOAD: Final = 350 * 1024
+"""Bytes of a payload's compact JSON. DynamoDB takes items of up to 400 KB."""
+
+MAX_LINE: Final = 8 * 1024 * 1024
+"""Bytes. A payload at its limit takes up to six times its size where every character is escaped."""
+
+
+class BadLine(ValueError):
+    """A line that is no record; says why in one sentence that quotes neither keys nor content."""
+
+
+def _rfc3339(text: str) -> str:
+    timestamps.parse(text)
+    return text
+
+
+def _state(text: str) -> str:
+    if text != "connected" and text not in CATALOGUE:
+        raise ValueError
+    return text
+
+
+def _timetoken(text: str) -> str:
+    timetokens.parse(text)
+    return text
+
+
+def _channel(name: str) -> str:
+    if "," in name or not name.strip():
+        raise ValueError("no channel name")
+    return name
+
+
+def _within_limits(payload: Any) -> bytes:
+    try:
+        text = compact(payload)
+    except ValueError as error:
+        raise _own_words("payload must hold no number beyond 1.8e308") from error
+    if len(text) > MAX_PAYLOAD:
+        raise _own_words("payload must be at most 350 KB of compact JSON")
+    return text
+
+
+def _own_words(sentence: str) -> PydanticCustomError:
+    return PydanticCustomError(_OWN_WORDS, sentence)
+
+
+_OWN_WORDS: Final = "own_words"
+
+AccountId = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="1 to 64 letters, digits, _ or -")
+]
+Uuid = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$", to_lower=True),
+    Field(description="a UUID such as 01961e00-0000-7000-8000-000000000001"),
+]
+Rfc3339 = Annotated[
+    str,
+    # Long enough for any fraction that says something, short enough for an item.
+    Field(max_length=64, description="an RFC 3339 time with an offset, such as 2026-04-05T14:23:11Z"),
+    AfterValidator(_rfc3339),
+]
+Visible = Annotated[
+    str, Field(pattern=r"^[!-~]{1,256}$", description="1 to 256 printable ASCII characters without blanks")
+]
+Name = Annotated[str, Field(max_length=256, description="text of at most 256 characters")]
+MessageId = Annotated[
+    str,
+    Field(
+        pattern=r"^msg_[0-9A-HJKMNP-TV-Z]{26}$",
+        description="msg_ and 26 characters of Crockford's base32 in capitals",
+    ),
+]
+LinkState = Annotated[
+    str,
+    AfterValidator(_state),
+    Field(description="connected or one of the API's error types, such as disconnected_account"),
+]
+SubKey = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$", description="1 to 128 letters, digits, _ or -")
+]
+Channel = Annotated[str, Field(min_length=1, max_length=92), AfterValidator(_channel)]
+_CHANNEL: Final = "1 to 92 characters without a comma, not all of them blank"
+Permission = Literal["read", "write", "manage", "delete", "create", "get", "update", "join"]
+Payload = Annotated[Any, AfterValidator(_within_limits)]
+
+Scope = Literal["inbound:delete", "pull:delete", "messages:delete"]
+
+
+class Record(BaseModel):
+    """What every line has. Optional text is empty where the line lacks it."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    kind: str
+
+
+class Owned(Record):
+    """What belongs to an account."""
+
+    account_id: AccountId
+
+
+class ApiKey(Owned):
+    """A key that lacks scopes has all of them; ``model_fields_set`` tells."""
+
+    key: Annotated[Visible, Field(repr=False)]
+    scopes: Annotated[
+        list[Scope], Field(description="a list of inbound:delete, pull:delete and messages:delete")
+    ] = []
+    expires_at: Rfc3339 = ""
+
+
+class InboundEndpoint(Owned):
+    """Where webhooks come in."""
+
+    id: Uuid
+    name: Name = ""
+
+
+class PullEndpoint(Owned):
+    """Where a client fetches events."""
+
+    id: Uuid
+    name: Name = ""
+
+
+class Message(Record):
+    """What the messages of all families share."""
+
+    DELETION: ClassVar = ("deleted_at", "deleted_by", "delete_request_id", "purge_at")
+    """What the service adds to a deleted message; a line has all of it or none."""
+
+    payload: Annotated[Payload, Field(repr=False)] = None
+    """Compact JSON in UTF-8; None where the line lacks it (null is a payload)."""
+    deleted_at: Rfc3339 = ""
+    deleted_by: Visible = ""
+    delete_request_id: Visible = ""
+    purge_at: Rfc3339 = ""
+
+    @classmethod
+    def own_fields(cls) -> tuple[str, ...]:
+        """Name the fields that precede the payload, in the order of the import format."""
+        return tuple(field for field in cls.model_fields if field not in ("payload", *cls.DELETION))
+
+    @model_validator(mode="after")
+    def _deleted_entirely_or_not(self) -> Self:
+        lacking = [field for field in self.DELETION if not getattr(self, field)]
+        if lacking and len(lacking) < len(self.DELETION):
+            raise _own_words(
+                f'{self.kind} lacks "{lacking[0]}", which goes with the other fields of a deletion'
+            )
+        return self
+
+
+class OwnedMessage(Message, Owned):
+    """What the messages of accounts share."""
+
+    id: str
+
+
+class InboundMessage(OwnedMessage):
+    """A webhook that came in."""
+
+    id: Uuid
+    inbound_endpoint_id: Uuid
+    status: Annotated[
+        Literal["queued", "delivering", "succeeded", "pending_retry", "failed_permanent"],
+        Field(description="queued, delivering, succeeded, pending_retry or failed_permanent"),
+    ]
+    received_at: Rfc3339
+
+
+class PullEvent(OwnedMessage):
+    """An event that waits to be fetched, or was."""
+
+    id: Uuid
+    pull_endpoint_id: Uuid
+    event_type: Annotated[str, Field(min_length=1, max_length=256, description="text of 1 to 256 characters")]
+    status: Annotated[
+        Literal["stored", "fetched", "delivered"], Field(description="stored, fetched or delivered")
+    ]
+    received_at: Rfc3339
+
+
+class LinkedAccount(Owned):
+    """An account at a provider, such as LINKEDIN or WHATSAPP, that messages are sent from."""
+
+    id: Visible
+    provider: Visible
+    state: LinkState = "connected"
+
+
+class LinkedMessage(OwnedMessage):
+    """A message that a linked account sent."""
+
+    id: MessageId
+    linked_account_id: Visible
+    provider_message_id: Visible
+    sent_at: Rfc3339
+
+
+class Keyset(Record):
+    """An app's keys for its channels; `access_manager` asks for permission to delete."""
+
+    sub_key: SubKey
+    pub_key: Visible
+    secret_key: Annotated[Visible, Field(repr=False)]
+    access_manager: Annotated[bool, Field(description="true or false")]
+    delete_from_history: Annotated[bool, Field(description="true or false")]
+
+
+class AuthGrant(Record):
+    """What an auth key may do in channels; it replaces what it might do there before."""
+
+    sub_key: SubKey
+    auth_key: Annotated[
+        str, Field(min_length=1, max_length=256, repr=False, description="text of 1 to 256 characters")
+    ]
+    channels: Annotated[
+        list[Channel],
+        Field(min_length=1, max_length=100, description=f"a list of 1 to 100 names, each {_CHANNEL}"),
+    ]
+    permissions: Annotated[
+        list[Permission],
+        Field(description=f"a list of {', '.join(get_args(Permission))}"),
+    ]
+    expires_at: Rfc3339 = ""
+
+
+class ChannelMessage(Message):
+    """A message that was published in a channel."""
+
+    sub_key: SubKey
+    channel: Annotated[Channel, Field(description=_CHANNEL)]
+    timetoken: Annotated[
+        str, AfterValidator(_timetoken), Field(description="a string of 1 to 19 digits: 100 ns since 1970")
+    ]
+
+
+KINDS: Final[Mapping[str, type[Record]]] = {
+    "api_key": ApiKey,
+    "inbound_endpoint": InboundEndpoint,
+    "inbound_message": InboundMessage,
+    "pull_endpoint": PullEndpoint,
+    "pull_event": PullEvent,
+    "linked_account": LinkedAccount,
+    "linked_message": LinkedMessage,
+    "keyset": Keyset,
+    "auth_grant": AuthGrant,
+    "channel_message": ChannelMessage,
+}
+
+MESSAGE_KINDS: Final[Mapping[str, type[Message]]] = {
+    kind: model for kind, model in KINDS.items() if issubclass(model, Message)
+}
+
+
+def parse(line: bytes) -> Record:
+    """Read one line of the import format. Raises BadLine."""
+    if len(line) > MAX_LINE:
+        raise BadLine("the line must be at most 8 MB long")
+    try:
+        fields = read(line)
+    except NotJson as error:
+        raise BadLine(f"the line {error}") from error
+    if not isinstance(fields, dict):
+        raise BadLine("the line must be a JSON object")
+    if "kind" not in fields:
+        raise BadLine('the line lacks "kind"')
+    kind = fields["kind"]
+    model = KINDS.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        raise BadLine(f"kind must be one of {', '.join(KINDS)}")
+    for field in fields:
+        # Before what is missing: a misspelt field is both, and this says more.
+        if field not in model.model_fields:
+            raise BadLine(f"{kind} has no field {json.dumps(field[:_SHOWN])}")
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        # Without its cause, which holds the line's values.
+        raise BadLine(_sentence(kind, model, error)) from None
+
+
+def _sentence(kind: str, model: type[Record], invalid: ValidationError) -> str:
+    error = invalid.errors(include_url=False, include_input=False, include_context=False)[0]
+    if error["type"] == _OWN_WORDS:
+        return error["msg"]
+    field = str(error["loc"][0])
+    if error["type"] == "missing":
+        return f'{kind} lacks "{field}"'
+    return f"{field} must be {model.model_fields[field].description}"
+
+
+_SHOWN: Final = 64
+"""Characters of an unknown field's name that an error shows."""
