@@ -1,30 +1,41 @@
-"""DELETE /v1/messages/{message_id}: delete a message from its linked account, for good (PostPress's API)."""
+"""DELETE /v1/messages/{message_id}: an outbound message (HookBridge) or a linked account's (PostPress).
 
-from expunge import timestamps
-from expunge.deletions.soft_delete import Deletion
-from expunge.http.auth import ApiKey
-from expunge.http.endpoint import Call, endpoint
-from expunge.linked import envelopes
-from expunge.linked.accounts import provider_for_deletion
-from expunge.linked.admission import key_with
-from expunge.linked.messages import claimed, is_message_id
-from expunge.linked.providers import delete_at_provider
-from expunge.problems import Problem
-from expunge.telemetry import count
+A UUID names an outbound message, anything else a linked account's; under /api, every id does. Each family is
+imported when it is first asked for, because few functions that start meet both.
+"""
+
+import re
+from functools import cache
+
+from expunge.deadline import Context
+from expunge.http.endpoint import Handler, endpoint
+from expunge.http.request import Event
+from expunge.http.response import Response
+
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
-@endpoint(key_with("messages:delete"), envelopes)
-def handler(call: Call[ApiKey]) -> None:
-    """Delete at the provider first, and here only after its yes."""
-    message_id, account_id = call.request.path("message_id"), call.caller.account_id
-    deadline = call.request.deadline
-    if not is_message_id(message_id):
-        raise Problem("invalid_resource_identifier", 'A message id is "msg_" and 26 characters of base32')
-    with claimed(call.store, account_id, message_id, deadline) as claim:
-        provider = provider_for_deletion(
-            call.store, account_id, claim.linked_account_id, claim.sent_at, deadline
-        )
-        delete_at_provider(provider, claim.provider_message_id, deadline)
-        deletion = Deletion.of(call.request.id, call.caller.key_id, timestamps.now(), retention_days=0)
-        claim.erase(deletion, deadline.for_settling())
-    count("linked", Deleted=1)
+def handler(event: Event, context: Context) -> Response:
+    """Answer in the envelope of the family that the id belongs to."""
+    is_uuid = _UUID.fullmatch(event["pathParameters"]["message_id"]) is not None
+    outbound = is_uuid and " /api/" not in event["routeKey"]
+    return (_outbound() if outbound else _linked())(event, context)
+
+
+@cache
+def _outbound() -> Handler:
+    from expunge.webhooks import envelopes  # noqa: PLC0415 - see above
+    from expunge.webhooks.admission import key_with  # noqa: PLC0415
+    from expunge.webhooks.delete_by_id import delete_one  # noqa: PLC0415
+    from expunge.webhooks.families import OUTBOUND  # noqa: PLC0415
+
+    return endpoint(key_with(OUTBOUND.scope), envelopes)(lambda call: delete_one(call, OUTBOUND))
+
+
+@cache
+def _linked() -> Handler:
+    from expunge.linked import envelopes  # noqa: PLC0415 - see above
+    from expunge.linked.admission import key_with  # noqa: PLC0415
+    from expunge.linked.deletion import delete_message  # noqa: PLC0415
+
+    return endpoint(key_with("messages:delete"), envelopes)(delete_message)

@@ -22,6 +22,7 @@ KEY = "hb_live_1"
 INBOUND = "01935abc-0000-7000-8000-00000000000a"
 LINKED = "msg_01HXYZ4QK3WJ8FN3M6QH7TZ8GR"
 PULL = "01935abc-0000-7000-8000-00000000000b"
+OUTBOUND = "01935abc-0000-7000-8000-00000000000c"
 SUB_KEY = "sub-c-1"
 SECRET_KEY = "sec-c-1"
 
@@ -91,9 +92,11 @@ def call(
     headers: Mapping[str, str] | None = None,
     context: Context | None = None,
     request_id: str | None = None,
+    route: str = "",
 ) -> Reply:
     event: dict[str, Any] = {
         "version": "2.0",
+        "routeKey": route,
         "rawQueryString": query if isinstance(query, str) else urlencode(query),
         "headers": {"authorization": f"Bearer {KEY}"} if headers is None else dict(headers),
         "requestContext": {"requestId": request_id or uuid.uuid4().hex},
@@ -171,6 +174,22 @@ class World:
             return write(*args, **kwargs)
 
         monkeypatch.setattr(store().client, "transact_write_items", later)
+
+    def outbound_endpoint(self, endpoint_id: str = OUTBOUND, account_id: str = ACCOUNT) -> None:
+        self.load({"kind": "outbound_endpoint", "account_id": account_id, "id": endpoint_id})
+
+    def outbound_message(self, number: int, **fields: Any) -> str:
+        record = {
+            "kind": "outbound_message",
+            "account_id": ACCOUNT,
+            "id": message_id(number),
+            "endpoint_id": OUTBOUND,
+            "status": "succeeded",
+            "created_at": at(number),
+            "payload": {"number": number},
+        }
+        self.load(record | fields)
+        return str((record | fields)["id"])
 
     def linked_account(self, account_id: str = ACCOUNT, **fields: Any) -> None:
         record = {"kind": "linked_account", "account_id": account_id, "id": "la_1", "provider": "WHATSAPP"}

@@ -46,7 +46,10 @@ INBOUND_STATUS_RULE = "status must be queued, delivering, succeeded, pending_ret
 PULL_STATUS_RULE = "status must be stored, fetched or delivered"
 TYPE_RULE = "event_type must be text of 1 to 256 characters"
 NAME_RULE = "name must be text of at most 256 characters"
-SCOPES_RULE = "scopes must be a list of inbound:delete, pull:delete and messages:delete"
+SCOPES_RULE = (
+    "scopes must be a list of inbound:delete, pull:delete, outbound:delete, messages:delete, deletions:read,"
+    " deletions:restore"
+)
 DEPTH_RULE = "the line must not be nested deeper than 200 levels"
 NO_TIMES = ["0001-01-01T00:00:00+01:00", f"2026-04-05T14:23:11.{'0' * 44}Z", 1775398991, None]
 

@@ -1,4 +1,4 @@
-"""What all three webhook endpoints ask of a caller before anything else."""
+"""What all nine webhook endpoints ask of a caller before anything else."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -7,22 +7,35 @@ from typing import Any
 
 import pytest
 
+import delete_inbound_message
+import delete_inbound_message_batch
 import delete_inbound_messages
+import delete_message
+import delete_outbound_message_batch
+import delete_outbound_messages
+import delete_pull_event
 import delete_pull_event_batch
 import delete_pull_events
 from expunge import timestamps
 from expunge.table import keys
 from expunge.table.store import store
-from tests.world import KEY, PULL, Handler, Reply, World, call
+from tests.world import KEY, PULL, Handler, Reply, World, call, message_id
 
 UNAUTHORIZED = (401, "UNAUTHORIZED", "Invalid or missing API key")
 
 INBOUND = delete_inbound_messages.handler
 HANDLERS = {
     "inbound:delete": INBOUND,
+    "inbound:delete in batch": delete_inbound_message_batch.handler,
+    "inbound:delete of one": delete_inbound_message.handler,
     "pull:delete": delete_pull_events.handler,
     "pull:delete in batch": delete_pull_event_batch.handler,
+    "pull:delete of one": delete_pull_event.handler,
+    "outbound:delete": delete_outbound_messages.handler,
+    "outbound:delete in batch": delete_outbound_message_batch.handler,
+    "outbound:delete of one": delete_message.handler,
 }
+BATCHES = tuple(handler for name, handler in HANDLERS.items() if name.endswith("in batch"))
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +43,7 @@ def live_messages(world: World) -> None:
     world.pull_endpoint()
     world.inbound_endpoint()
     world.message(1)
+    world.outbound_message(1)
     world.event(2)
 
 
@@ -41,7 +55,9 @@ def scope(request: pytest.FixtureRequest) -> str:
 def ask(handler: Handler, authorization: str | None = f"Bearer {KEY}", **headers: str) -> Reply:
     if authorization is not None:
         headers["authorization"] = authorization
-    return call(handler, path={"id": PULL}, headers=headers, body={"message_ids": ["x"]})
+    path = {"id": PULL, "message_id": message_id(1), "event_id": message_id(2)}
+    body = {"message_ids": [message_id(1)]} if handler in BATCHES else None
+    return call(handler, path=path, headers=headers, body=body)
 
 
 @pytest.mark.parametrize(

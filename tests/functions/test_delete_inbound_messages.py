@@ -141,10 +141,76 @@ def test_at_most_limit_are_deleted_oldest_first_across_statuses(world: World) ->
     assert world.live() == {message_id(4), message_id(5)}
 
 
-def test_unknown_parameters_are_ignored(world: World) -> None:
+KNOWN = "status, received_after, received_before, limit, inbound_endpoint_id"
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("statuss=failed_permanent&limit=1", "statuss"),
+        ("Status=queued", "Status"),
+        ("limit=1&event_type=order.created", "event_type"),
+        ("created_after=2026-04-01T00:00:00Z", "created_after"),
+        ("after=2026-04-01T00:00:00Z", "after"),
+        ("=queued", ""),
+        ("status=queued&%00%22%C3%A9", "????"),
+        ("x" * 3000, "x" * 64 + "..."),
+    ],
+)
+def test_a_parameter_that_is_not_known_is_refused_and_nothing_is_deleted(
+    world: World, query: str, shown: str
+) -> None:
+    live = world.message(1)
+
+    sentence = reply_to_unknown(query)
+
+    assert sentence.endswith(f" is not known: the parameters of this call are {KNOWN}")
+    assert sentence.startswith(f'"{shown}"' if shown != "????" else '"')
+    assert sentence.isascii()
+    assert world.live() == {live}
+
+
+def reply_to_unknown(query: str) -> str:
+    status, code, message = call(handler, query=query).error
+    assert (status, code) == (400, "INVALID_REQUEST")
+    return message
+
+
+@pytest.mark.parametrize("body", ['{"status": "queued"}', '{"limit": 1}'])
+def test_filters_in_the_body_are_refused_and_nothing_is_deleted(world: World, body: str) -> None:
+    live = world.message(1)
+
+    reply = call(handler, body=body)
+
+    assert reply.error == (
+        400,
+        "INVALID_REQUEST",
+        "payload must be empty: filters go into the query string",
+    )
+    assert world.live() == {live}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("status=queued", "payload must be valid JSON"),
+        ("[1]", "payload must be a JSON object"),
+        ("null", "payload must be a JSON object"),
+        ("[" * 100_000, "payload must be valid JSON"),
+    ],
+)
+def test_a_body_that_is_no_object_is_refused(world: World, body: str, message: str) -> None:
+    live = world.message(1)
+
+    assert call(handler, body=body).error == (400, "INVALID_REQUEST", message)
+    assert world.live() == {live}
+
+
+@pytest.mark.parametrize("body", ["", "  \r\n", "{}", " { } "])
+def test_a_body_that_says_nothing_is_fine(world: World, body: str) -> None:
     world.message(1)
 
-    assert call(handler, query={"colour": "red"}).data["deleted"] == 1
+    assert call(handler, body=body).data["deleted"] == 1
 
 
 STATUS = (

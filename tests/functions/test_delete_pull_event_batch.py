@@ -129,7 +129,11 @@ NO_LIST = "message_ids must be a list of 1 to 100 strings of 1 to 128 characters
         ('{"message_ids": [""]}', NO_LIST),
         (json.dumps({"message_ids": ["x" * 129]}), NO_LIST),
         (json.dumps({"message_ids": [message_id(n) for n in range(101)]}), NO_LIST),
-        (json.dumps({"ids": [message_id(1)]}), NO_LIST),
+        (json.dumps({"ids": [message_id(1)]}), '"ids" is not known: the fields of this call are message_ids'),
+        (
+            json.dumps({"message_ids": [message_id(1)], "dry_run": True}),
+            '"dry_run" is not known: the fields of this call are message_ids',
+        ),
     ],
 )
 def test_a_wrong_body_is_refused_and_nothing_is_deleted(world: World, body: str, message: str) -> None:

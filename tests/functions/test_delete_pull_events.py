@@ -103,7 +103,11 @@ def test_the_query_cannot_name_another_endpoint_than_the_path(world: World) -> N
     world.pull_endpoint(OTHER)
     world.event(1, pull_endpoint_id=OTHER)
 
-    assert call(handler, path=PATH, query={"id": OTHER}).data["deleted"] == 0
+    status, code, message = call(handler, path=PATH, query={"id": OTHER}).error
+
+    assert (status, code) == (400, "INVALID_REQUEST")
+    assert message.startswith('"id" is not known: the parameters of this call are status,')
+    assert world.deleted() == set()
 
 
 def test_another_account_s_endpoint_is_answered_as_one_that_does_not_exist(world: World) -> None:

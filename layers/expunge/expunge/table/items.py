@@ -21,6 +21,8 @@ from expunge.table.records import (
     LinkedAccount,
     LinkedMessage,
     Message,
+    OutboundEndpoint,
+    OutboundMessage,
     PullEndpoint,
     PullEvent,
     Record,
@@ -88,6 +90,23 @@ def _pull_event(record: PullEvent) -> list[Write]:
     state_pk = keys.live("PULL", record.account_id, record.pull_endpoint_id, record.status)
     group_pk = keys.live_of_type(state_pk, record.event_type)
     return _message(record, pk, state_pk=state_pk, state_sk=_received(record), group_pk=group_pk)
+
+
+@writes.register
+def _outbound_endpoint(record: OutboundEndpoint) -> list[Write]:
+    return [
+        _put(_item(keys.account(record.account_id), keys.OUTBOUND_ENDPOINT + record.id, name=record.name))
+    ]
+
+
+@writes.register
+def _outbound_message(record: OutboundMessage) -> list[Write]:
+    pk = keys.message("OUTBOUND", record.account_id, record.id)
+    state_pk = keys.live("OUTBOUND", record.account_id, record.endpoint_id, record.status)
+    shard = keys.account_shard(record.id)
+    group_pk = keys.live_of_account("OUTBOUND", record.account_id, record.status, shard)
+    state_sk = keys.live_order(timestamps.micros(timestamps.parse(record.created_at)), record.id)
+    return _message(record, pk, state_pk=state_pk, state_sk=state_sk, group_pk=group_pk)
 
 
 @writes.register

@@ -109,7 +109,14 @@ _CHANNEL: Final = "1 to 92 characters without a comma, not all of them blank"
 Permission = Literal["read", "write", "manage", "delete", "create", "get", "update", "join"]
 Payload = Annotated[Any, AfterValidator(_within_limits)]
 
-Scope = Literal["inbound:delete", "pull:delete", "messages:delete"]
+Scope = Literal[
+    "inbound:delete",
+    "pull:delete",
+    "outbound:delete",
+    "messages:delete",
+    "deletions:read",
+    "deletions:restore",
+]
 
 
 class Record(BaseModel):
@@ -130,9 +137,7 @@ class ApiKey(Owned):
     """A key that lacks scopes has all of them; ``model_fields_set`` tells."""
 
     key: Annotated[Visible, Field(repr=False)]
-    scopes: Annotated[
-        list[Scope], Field(description="a list of inbound:delete, pull:delete and messages:delete")
-    ] = []
+    scopes: Annotated[list[Scope], Field(description=f"a list of {', '.join(get_args(Scope))}")] = []
     expires_at: Rfc3339 = ""
 
 
@@ -208,6 +213,25 @@ class PullEvent(OwnedMessage):
     received_at: Rfc3339
 
 
+class OutboundEndpoint(Owned):
+    """Where webhooks go out to."""
+
+    id: Uuid
+    name: Name = ""
+
+
+class OutboundMessage(OwnedMessage):
+    """A webhook that goes out."""
+
+    id: Uuid
+    endpoint_id: Uuid
+    status: Annotated[
+        Literal["queued", "delivering", "succeeded", "pending_retry", "failed_permanent"],
+        Field(description="queued, delivering, succeeded, pending_retry or failed_permanent"),
+    ]
+    created_at: Rfc3339
+
+
 class LinkedAccount(Owned):
     """An account at a provider, such as LINKEDIN or WHATSAPP, that messages are sent from."""
 
@@ -269,6 +293,8 @@ KINDS: Final[Mapping[str, type[Record]]] = {
     "inbound_message": InboundMessage,
     "pull_endpoint": PullEndpoint,
     "pull_event": PullEvent,
+    "outbound_endpoint": OutboundEndpoint,
+    "outbound_message": OutboundMessage,
     "linked_account": LinkedAccount,
     "linked_message": LinkedMessage,
     "keyset": Keyset,

@@ -13,19 +13,22 @@ from expunge.settings import settings
 from expunge.table import keys
 from expunge.table.search import Found, Partition, oldest_first
 from expunge.telemetry import count
+from expunge.webhooks import customer_endpoints
 from expunge.webhooks.envelopes import Answer
-from expunge.webhooks.filters import Filters
+from expunge.webhooks.families import Family
+from expunge.webhooks.filters import Filters, read
+from expunge.webhooks.parameters import path_uuid, refuse_body
 
 _QUERIES_AT_ONCE = 4
 
 
-def delete_all(
-    call: Call[ApiKey], filters: Filters, partitions: Sequence[Partition], *, family: str, ids_name: str
-) -> Answer:
-    """Delete what the partitions hold in the filters' window, oldest first.
+def delete_all(call: Call[ApiKey], family: Family, model: type[Filters]) -> Answer:
+    """Delete the messages that match the filters of the query, oldest first.
 
-    Answers with the ids of exactly the rows that this call committed, whatever failed on the way.
+    Answers with the ids of exactly the rows that this call committed, whatever failed on the way. Raises
+    Refused for a request that is not understood, StoreError if the endpoint cannot be looked up.
     """
+    filters, partitions = _search(call, family, model)
     now = timestamps.now()
     deletion = Deletion.of(call.request.id, call.caller.key_id, now, settings().retention_days)
     pool = ThreadPoolExecutor(_QUERIES_AT_ONCE)
@@ -41,9 +44,23 @@ def delete_all(
             deleted += [keys.message_id(each.pk) for each in targets if each.outcome is Outcome.DELETED]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    count(family, Deleted=len(deleted), PartialFailures=int(shortfall is not None))
+    count(family.name, Deleted=len(deleted), PartialFailures=int(shortfall is not None))
     error = None if shortfall is None else _partial_failure(len(deleted), shortfall)
-    return Answer({"deleted": len(deleted), ids_name: deleted}, error)
+    return Answer({"deleted": len(deleted), f"deleted_{family.noun}_ids": deleted}, error)
+
+
+def _search(call: Call[ApiKey], family: Family, model: type[Filters]) -> tuple[Filters, Sequence[Partition]]:
+    """Check the request: its shape, then whether its endpoint exists."""
+    filters = read(model, call.request.query())
+    refuse_body(call.request)
+    endpoint_id = filters.of_endpoint
+    if family.by_endpoint:
+        endpoint_id = path_uuid(call.request, "id")
+        customer_endpoints.require_named_by_path(call, family, endpoint_id)
+    elif endpoint_id is not None:
+        customer_endpoints.require_named_by_filter(call, family, endpoint_id)
+    account_id = call.caller.account_id
+    return filters, family.partitions(account_id, filters.status, endpoint_id, filters.of_type)
 
 
 def _found(

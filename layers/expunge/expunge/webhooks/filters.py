@@ -1,4 +1,7 @@
-"""What comes in, checked: each field's description says what it must be, and is what the caller is told."""
+"""The filters of each delete-all: a field's description says what it must be, and is what the caller is told.
+
+A parameter that a call does not know is refused: a filter that is not understood would delete too much.
+"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,27 +16,18 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import PydanticCustomError, from_json
+from pydantic_core import PydanticCustomError
 
 from expunge import timestamps
 from expunge.errors import InvalidRequest
 from expunge.table.search import Range
+from expunge.webhooks.parameters import A_UUID, refuse_unknown, uuid
 
 INBOUND_STATUSES = ("queued", "delivering", "succeeded", "pending_retry", "failed_permanent")
+OUTBOUND_STATUSES = INBOUND_STATUSES
 PULL_STATUSES = ("stored", "fetched", "delivered")
 
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-
-
-def is_uuid(text: str) -> bool:
-    """Whether it is a UUID of any version, in its usual form of 8-4-4-4-12 hexadecimal digits."""
-    return _UUID.fullmatch(text) is not None
-
-
-def _uuid(text: str) -> str:
-    if not is_uuid(text):
-        raise ValueError
-    return text.lower()
+_INSTANT = "an RFC 3339 time with an offset, such as 2026-04-05T14:23:11Z"
 
 
 def _limit(text: str) -> int:
@@ -56,74 +50,101 @@ def _instant(text: str) -> str:
     return timestamps.micros(timestamps.parse(text))
 
 
-Uuid = Annotated[str, AfterValidator(_uuid)]
+Uuid = Annotated[str, AfterValidator(uuid)]
 Instant = Annotated[str, AfterValidator(_instant)]
-InboundStatuses = Annotated[tuple[str, ...], BeforeValidator(_statuses(INBOUND_STATUSES))]
-PullStatuses = Annotated[tuple[str, ...], BeforeValidator(_statuses(PULL_STATUSES))]
+MessageStatuses = Annotated[tuple[str, ...], BeforeValidator(_statuses(INBOUND_STATUSES))]
+EventStatuses = Annotated[tuple[str, ...], BeforeValidator(_statuses(PULL_STATUSES))]
 
-_INSTANT = "an RFC 3339 time with an offset, such as 2026-04-05T14:23:11Z"
-_ENDPOINT = "a UUID, such as 01935abc-def0-7123-4567-890abcdef012"
+
+def _list_of(statuses: tuple[str, ...]) -> str:
+    return f"a comma-separated list of {', '.join(statuses)}"
 
 
 class Incoming(BaseModel):
-    """Checked input; what is not known to a model is ignored."""
+    """Checked input; what is not known to a model is refused."""
 
     # Built when first read: no function needs all the models, and building them takes 30 ms of a cold start.
-    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    @classmethod
+    def describe(cls) -> dict[str, str]:
+        """What each parameter must be, by the name that callers give it."""
+        return {each.alias or name: each.description or "" for name, each in cls.model_fields.items()}
 
 
 class Filters(Incoming):
-    """Filters that both families share (documents 000 and 001)."""
+    """Filters of a delete-all, as all families have them; the names of the window's ends differ."""
 
-    received_after: Instant | None = Field(None, description=_INSTANT)
-    received_before: Instant | None = Field(None, description=_INSTANT)
+    status: tuple[str, ...]
+    after: Instant | None
+    before: Instant | None
     limit: Annotated[int, BeforeValidator(_limit), Field(ge=1, le=1000)] = Field(
         1000, description="a whole number from 1 to 1000"
     )
 
     @model_validator(mode="after")
     def _window(self) -> Self:
-        if self.received_after and self.received_before and self.received_after >= self.received_before:
-            raise PydanticCustomError("window", "received_after must be earlier than received_before")
+        if self.after and self.before and self.after >= self.before:
+            after, before = (type(self).model_fields[name].alias for name in ("after", "before"))
+            raise PydanticCustomError("window", f"{after} must be earlier than {before}")
         return self
 
     @property
     def window(self) -> Range:
-        """The received_at that match, as bounds of the index."""
-        return Range(self.received_after or Range().first, self.received_before or Range().last)
+        """The times that match, as bounds of the index."""
+        return Range(self.after or Range().first, self.before or Range().last)
+
+    @property
+    def of_endpoint(self) -> str | None:
+        """The one endpoint that is asked for; None for all of the account."""
+        return None
+
+    @property
+    def of_type(self) -> str | None:
+        """The one event type that is asked for; None for all."""
+        return None
 
 
 class InboundFilters(Filters):
-    """Filters of document 000."""
+    """Filters of POST /v1/inbound-messages/delete-all."""
 
-    status: InboundStatuses = Field(
-        INBOUND_STATUSES, description=f"a comma-separated list of {', '.join(INBOUND_STATUSES)}"
-    )
-    inbound_endpoint_id: Uuid | None = Field(None, description=_ENDPOINT)
+    status: MessageStatuses = Field(INBOUND_STATUSES, description=_list_of(INBOUND_STATUSES))
+    inbound_endpoint_id: Uuid | None = Field(None, description=A_UUID)
+    after: Instant | None = Field(None, alias="received_after", description=_INSTANT)
+    before: Instant | None = Field(None, alias="received_before", description=_INSTANT)
+
+    @property
+    def of_endpoint(self) -> str | None:
+        """The one endpoint that is asked for; None for all of the account."""
+        return self.inbound_endpoint_id
+
+
+class OutboundFilters(Filters):
+    """Filters of POST /v1/messages/delete-all."""
+
+    status: MessageStatuses = Field(OUTBOUND_STATUSES, description=_list_of(OUTBOUND_STATUSES))
+    endpoint_id: Uuid | None = Field(None, description=A_UUID)
+    after: Instant | None = Field(None, alias="created_after", description=_INSTANT)
+    before: Instant | None = Field(None, alias="created_before", description=_INSTANT)
+
+    @property
+    def of_endpoint(self) -> str | None:
+        """The one endpoint that is asked for; None for all of the account."""
+        return self.endpoint_id
 
 
 class PullFilters(Filters):
-    """Filters of document 001, and the endpoint from the path."""
+    """Filters of POST /v1/pull-endpoints/{id}/events/delete-all."""
 
-    id: Uuid = Field(description=_ENDPOINT)
-    status: PullStatuses = Field(
-        PULL_STATUSES, description=f"a comma-separated list of {', '.join(PULL_STATUSES)}"
-    )
+    status: EventStatuses = Field(PULL_STATUSES, description=_list_of(PULL_STATUSES))
     event_type: str | None = Field(None, min_length=1, max_length=256, description="1 to 256 characters long")
+    after: Instant | None = Field(None, alias="received_after", description=_INSTANT)
+    before: Instant | None = Field(None, alias="received_before", description=_INSTANT)
 
-
-MessageId = Annotated[str, Field(min_length=1, max_length=128)]
-
-
-class EventBatch(Incoming):
-    """The body of document 002, and the endpoint from the path."""
-
-    model_config = ConfigDict(strict=True)
-
-    id: Uuid = Field(description=_ENDPOINT)
-    message_ids: list[MessageId] = Field(
-        min_length=1, max_length=100, description="a list of 1 to 100 strings of 1 to 128 characters"
-    )
+    @property
+    def of_type(self) -> str | None:
+        """The one event type that is asked for; None for all."""
+        return self.event_type
 
 
 ModelT = TypeVar("ModelT", bound=Incoming)
@@ -131,6 +152,8 @@ ModelT = TypeVar("ModelT", bound=Incoming)
 
 def read(model: type[ModelT], given: Mapping[str, Any]) -> ModelT:
     """Check input. Raises InvalidRequest with one sentence on the first thing that is wrong."""
+    known = model.describe()
+    refuse_unknown(given, known)
     try:
         return model.model_validate(given)
     except ValidationError as error:
@@ -138,15 +161,4 @@ def read(model: type[ModelT], given: Mapping[str, Any]) -> ModelT:
         if first["type"] == "window":
             raise InvalidRequest(first["msg"]) from None
         name = str(first["loc"][0])
-        raise InvalidRequest(f"{name} must be {model.model_fields[name].description}") from None
-
-
-def read_json(body: Callable[[], bytes]) -> dict[str, Any]:
-    """Read a JSON object from a body that may not even decode. Raises InvalidRequest."""
-    try:
-        value = from_json(body(), allow_inf_nan=False)
-    except ValueError:
-        raise InvalidRequest("payload must be valid JSON") from None
-    if not isinstance(value, dict):
-        raise InvalidRequest("payload must be a JSON object")
-    return value
+        raise InvalidRequest(f"{name} must be {known[name]}") from None

@@ -1,0 +1,15 @@
+"""POST /v1/inbound-messages/delete-batch: soft-delete inbound messages by id (HookBridge's API)."""
+
+from expunge.http.auth import ApiKey
+from expunge.http.endpoint import Call, endpoint
+from expunge.webhooks import envelopes
+from expunge.webhooks.admission import key_with
+from expunge.webhooks.delete_by_id import delete_batch
+from expunge.webhooks.envelopes import Answer
+from expunge.webhooks.families import INBOUND
+
+
+@endpoint(key_with(INBOUND.scope), envelopes)
+def handler(call: Call[ApiKey]) -> Answer:
+    """Answer with an outcome for each id of the body."""
+    return delete_batch(call, INBOUND)

@@ -1,0 +1,16 @@
+"""POST /v1/messages/delete-all: soft-delete outbound messages by filter (HookBridge's API)."""
+
+from expunge.http.auth import ApiKey
+from expunge.http.endpoint import Call, endpoint
+from expunge.webhooks import envelopes
+from expunge.webhooks.admission import key_with
+from expunge.webhooks.delete_all import delete_all
+from expunge.webhooks.envelopes import Answer
+from expunge.webhooks.families import OUTBOUND
+from expunge.webhooks.filters import OutboundFilters
+
+
+@endpoint(key_with(OUTBOUND.scope), envelopes)
+def handler(call: Call[ApiKey]) -> Answer:
+    """Answer with the ids of the messages that this request deleted."""
+    return delete_all(call, OUTBOUND, OutboundFilters)

@@ -1,0 +1,15 @@
+"""DELETE /v1/pull-endpoints/{id}/events/{event_id}: soft-delete a pull event (HookBridge's API)."""
+
+from expunge.http.auth import ApiKey
+from expunge.http.endpoint import Call, endpoint
+from expunge.webhooks import envelopes
+from expunge.webhooks.admission import key_with
+from expunge.webhooks.delete_by_id import delete_one
+from expunge.webhooks.envelopes import Answer
+from expunge.webhooks.families import PULL
+
+
+@endpoint(key_with(PULL.scope), envelopes)
+def handler(call: Call[ApiKey]) -> Answer:
+    """Answer since when it has been deleted."""
+    return delete_one(call, PULL)

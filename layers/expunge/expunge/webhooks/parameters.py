@@ -1,0 +1,96 @@
+"""What comes in besides filters: ids in the path, JSON bodies, and nothing that a call does not know."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from expunge.errors import InvalidRequest
+from expunge.http.request import Request
+
+A_UUID = "a UUID, such as 01935abc-def0-7123-4567-890abcdef012"
+
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_MOST_IDS = 100
+_LONGEST_ID = 128
+# Characters of an unknown name that an answer repeats.
+_SHOWN = 64
+
+
+def is_uuid(text: str) -> bool:
+    """Whether it is a UUID of any version, in its usual form of 8-4-4-4-12 hexadecimal digits."""
+    return _UUID.fullmatch(text) is not None
+
+
+def uuid(text: str) -> str:
+    """Read a UUID, in lower case. Raises ValueError for anything else."""
+    if not is_uuid(text):
+        raise ValueError("not a UUID")
+    return text.lower()
+
+
+def path_uuid(request: Request, name: str) -> str:
+    """Read a variable of the path that must be a UUID. Raises InvalidRequest."""
+    try:
+        return uuid(request.path(name))
+    except ValueError:
+        raise InvalidRequest(f"{name} must be {A_UUID}") from None
+
+
+def refuse_unknown(given: Iterable[str], known: Iterable[str], what: str = "parameter") -> None:
+    """Raise InvalidRequest for the first name that is not among the known ones, which it lists."""
+    names = list(known)
+    for name in given:
+        if name not in names:
+            takes = (
+                f"the {what}s of this call are {', '.join(names)}" if names else f"this call takes no {what}s"
+            )
+            raise InvalidRequest(f"{_shown(name)} is not known: {takes}")
+
+
+def _shown(name: str) -> str:
+    """Quote a name that a caller made up, so that it can do no harm where it is read."""
+    plain = re.sub(r"[^ !#-~]", "?", name[: _SHOWN + 1])
+    return f'"{plain}"' if len(plain) <= _SHOWN else f'"{plain[:_SHOWN]}..."'
+
+
+def read_object(body: Callable[[], bytes]) -> Mapping[str, Any]:
+    """Read a JSON object from a body that may not even decode. Raises InvalidRequest."""
+    try:
+        value = json.loads(body().decode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise InvalidRequest("payload must be valid JSON") from None
+    if not isinstance(value, dict):
+        raise InvalidRequest("payload must be a JSON object")
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    """Python takes NaN and Infinity for JSON."""
+    raise ValueError(name)
+
+
+def read_ids(body: Callable[[], bytes]) -> list[str]:
+    """Read the body of a delete-batch. Raises InvalidRequest."""
+    fields = read_object(body)
+    refuse_unknown(fields, ["message_ids"], "field")
+    ids = fields.get("message_ids")
+    if not (
+        isinstance(ids, list)
+        and 1 <= len(ids) <= _MOST_IDS
+        and all(isinstance(each, str) and 1 <= len(each) <= _LONGEST_ID for each in ids)
+    ):
+        raise InvalidRequest(
+            f"message_ids must be a list of 1 to {_MOST_IDS} strings of 1 to {_LONGEST_ID} characters"
+        )
+    return ids
+
+
+def refuse_body(request: Request) -> None:
+    """Raise InvalidRequest for a body that says anything: filters are parameters of the query."""
+    try:
+        empty = not request.body().strip()
+    except ValueError:
+        raise InvalidRequest("payload must be valid JSON") from None
+    if not empty and read_object(request.body):
+        raise InvalidRequest("payload must be empty: filters go into the query string")
