@@ -6,9 +6,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 
+from cli import cors
 from cli.events import MalformedReplyError, Request, Response, event_of, response_of
 from cli.invoke import EventTooLargeError, InvocationError, Invoker
 from cli.routes import Match, Routes
+from cli.template import Cors
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -23,8 +25,9 @@ log = logging.getLogger(__name__)
 class Gateway:
     """An ASGI application. Answers ``GET /health`` itself and leaves the rest to the functions."""
 
-    def __init__(self, invokers: Mapping[str, Invoker]) -> None:
+    def __init__(self, invokers: Mapping[str, Invoker], allowed: Cors | None = None) -> None:
         self._invokers = invokers
+        self._cors = allowed
         self._routes = Routes(invoker.function for invoker in invokers.values())
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -40,7 +43,12 @@ class Gateway:
         except ConnectionError:
             return
         request = _request(scope, body or b"")
-        response = TOO_LARGE if body is None else await self._respond(request)
+        match = self._routes.match(request.method, request.path)
+        response = self._preflight(request) if match is None else None
+        if response is None:
+            response = self._admit(
+                request, TOO_LARGE if body is None else await self._respond(request, match)
+            )
         await _write(send, response, request.id)
         took = (time.monotonic() - started) * 1000
         # No query string: it may hold a token or a signature.
@@ -51,10 +59,15 @@ class Gateway:
         for invoker in self._invokers.values():
             await invoker.close()
 
-    async def _respond(self, request: Request) -> Response:
+    def _preflight(self, request: Request) -> Response | None:
+        return None if self._cors is None else cors.preflight(self._cors, request)
+
+    def _admit(self, request: Request, response: Response) -> Response:
+        return response if self._cors is None else cors.admit(self._cors, request, response)
+
+    async def _respond(self, request: Request, match: Match | None) -> Response:
         if (request.method, request.path) == ("GET", "/health"):
             return Response(200, [("content-type", "application/json")], b'{"status":"ok"}')
-        match = self._routes.match(request.method, request.path)
         if match is None:
             return Response.message(404, "Not Found")
         # A client that hangs up does not end the invocation, as in AWS.

@@ -18,7 +18,7 @@ from cli.embedded import Embedded
 from cli.environment import environment
 from cli.gateway import Gateway
 from cli.invoke import Invoker, Nursery
-from cli.template import Function, default_table_name, functions
+from cli.template import Function, cors, default_table_name, functions
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -111,7 +111,7 @@ def serve(  # noqa: PLR0913 - an argument an option
             function.name: Invoker(nursery, function, own | stand_in.environment(url, provider_url, own))
             for function, own in _environments(dynamodb_url, store.meta.region_name, verbose=verbose)
         }
-        asyncio.run(_run(Gateway(invokers), listeners, parts))
+        asyncio.run(_run(Gateway(invokers, cors()), listeners, parts))
 
 
 def _end_at_once(_number: int, _frame: object) -> None:

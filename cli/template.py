@@ -1,4 +1,4 @@
-"""What template.yaml says about the table, the functions and their routes.
+"""What template.yaml says about the table, the functions, their routes and who may call them from a browser.
 
 The commands of one machine read it from there, so that it is said once. Parameters have their defaults;
 what only AWS knows (an ARN, a generated name) stands in as plain text.
@@ -37,12 +37,36 @@ class Function:
     """(method, path) of each of its HTTP API events; none for a function that is not called over HTTP."""
 
 
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """What pages of other origins may send to the HTTP API and read from it; it knows no credentials."""
+
+    origins: tuple[str, ...]
+    """``*`` is any; ``https://*`` any that begins so."""
+    methods: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
+    """Headers of a response that a page may read."""
+    max_age: int | None = None
+    """Seconds for which a browser may remember all this."""
+
+
 def functions(template: Path = TEMPLATE) -> tuple[Function, ...]:
     """Every AWS::Serverless::Function, in the template's order."""
     return tuple(
         _function(template, name, properties)
         for name, properties in _resources(template, "AWS::Serverless::Function")
     )
+
+
+def cors(template: Path = TEMPLATE) -> Cors | None:
+    """Return the CorsConfiguration of the AWS::Serverless::HttpApi; None if it has none."""
+    for _, properties in _resources(template, "AWS::Serverless::HttpApi"):
+        if "CorsConfiguration" in properties:
+            said = properties["CorsConfiguration"]
+            names = ("AllowOrigins", "AllowMethods", "AllowHeaders", "ExposeHeaders")
+            return Cors(*(tuple(said.get(name, ())) for name in names), said.get("MaxAge"))
+    return None
 
 
 def table_definition(name: str | None = None, template: Path = TEMPLATE) -> dict[str, Any]:

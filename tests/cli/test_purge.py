@@ -100,4 +100,4 @@ def test_the_function_has_the_time_that_it_has_in_aws(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("purge.handler", spy)
     assert purge() == 0
-    assert given == [{}, 600]
+    assert given == [{}, 270]
