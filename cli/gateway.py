@@ -4,13 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from cli import cors
 from cli.events import MalformedReplyError, Request, Response, event_of, response_of
 from cli.invoke import EventTooLargeError, InvocationError, Invoker
 from cli.routes import Match, Routes
-from cli.template import Cors
+from cli.template import NO_CORS, Cors
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -25,9 +26,9 @@ log = logging.getLogger(__name__)
 class Gateway:
     """An ASGI application. Answers ``GET /health`` itself and leaves the rest to the functions."""
 
-    def __init__(self, invokers: Mapping[str, Invoker], allowed: Cors | None = None) -> None:
+    def __init__(self, invokers: Mapping[str, Invoker], browsers: Cors = NO_CORS) -> None:
         self._invokers = invokers
-        self._cors = allowed
+        self._cors = browsers
         self._routes = Routes(invoker.function for invoker in invokers.values())
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -43,12 +44,7 @@ class Gateway:
         except ConnectionError:
             return
         request = _request(scope, body or b"")
-        match = self._routes.match(request.method, request.path)
-        response = self._preflight(request) if match is None else None
-        if response is None:
-            response = self._admit(
-                request, TOO_LARGE if body is None else await self._respond(request, match)
-            )
+        response = await self._answer(request, too_large=body is None)
         await _write(send, response, request.id)
         took = (time.monotonic() - started) * 1000
         # No query string: it may hold a token or a signature.
@@ -59,11 +55,13 @@ class Gateway:
         for invoker in self._invokers.values():
             await invoker.close()
 
-    def _preflight(self, request: Request) -> Response | None:
-        return None if self._cors is None else cors.preflight(self._cors, request)
-
-    def _admit(self, request: Request, response: Response) -> Response:
-        return response if self._cors is None else cors.admit(self._cors, request, response)
+    async def _answer(self, request: Request, *, too_large: bool) -> Response:
+        match = self._routes.match(request.method, request.path)
+        preflight = cors.preflight(self._cors, request) if match is None else None
+        if preflight is not None:
+            return preflight
+        response = TOO_LARGE if too_large else await self._respond(request, match)
+        return cors.admit(self._cors, request, response)
 
     async def _respond(self, request: Request, match: Match | None) -> Response:
         if (request.method, request.path) == ("GET", "/health"):
@@ -124,16 +122,14 @@ def _request(scope: Message, body: bytes) -> Request:
 
 
 async def _write(send: Send, response: Response, request_id: str) -> None:
-    headers = [
-        *response.headers,
-        ("apigw-requestid", request_id),
-        ("content-length", str(len(response.body))),
-    ]
+    headers = [*response.headers, ("apigw-requestid", request_id)]
+    if response.status != HTTPStatus.NO_CONTENT:  # whose length HTTP wants left out
+        headers.append(("content-length", str(len(response.body))))
     await send(
         {
             "type": "http.response.start",
             "status": response.status,
-            "headers": [(name.encode("ascii"), value.encode("ascii")) for name, value in headers],
+            "headers": [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers],
         }
     )
     await send({"type": "http.response.body", "body": response.body})

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -39,9 +39,9 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Cors:
-    """What pages of other origins may send to the HTTP API and read from it; it knows no credentials."""
+    """What pages of other origins may send to the HTTP API and read from it; without origins, nothing."""
 
-    origins: tuple[str, ...]
+    origins: tuple[str, ...] = ()
     """``*`` is any; ``https://*`` any that begins so."""
     methods: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
@@ -49,6 +49,9 @@ class Cors:
     """Headers of a response that a page may read."""
     max_age: int | None = None
     """Seconds for which a browser may remember all this."""
+
+
+NO_CORS: Final = Cors()
 
 
 def functions(template: Path = TEMPLATE) -> tuple[Function, ...]:
@@ -59,14 +62,18 @@ def functions(template: Path = TEMPLATE) -> tuple[Function, ...]:
     )
 
 
-def cors(template: Path = TEMPLATE) -> Cors | None:
-    """Return the CorsConfiguration of the AWS::Serverless::HttpApi; None if it has none."""
-    for _, properties in _resources(template, "AWS::Serverless::HttpApi"):
-        if "CorsConfiguration" in properties:
-            said = properties["CorsConfiguration"]
-            names = ("AllowOrigins", "AllowMethods", "AllowHeaders", "ExposeHeaders")
-            return Cors(*(tuple(said.get(name, ())) for name in names), said.get("MaxAge"))
-    return None
+def cors(template: Path = TEMPLATE) -> Cors:
+    """Return what the CorsConfiguration of the AWS::Serverless::HttpApi says."""
+    for _, api in _resources(template, "AWS::Serverless::HttpApi"):
+        said = api.get("CorsConfiguration", {})
+        return Cors(
+            origins=tuple(said.get("AllowOrigins", ())),
+            methods=tuple(said.get("AllowMethods", ())),
+            headers=tuple(said.get("AllowHeaders", ())),
+            exposed=tuple(said.get("ExposeHeaders", ())),
+            max_age=said.get("MaxAge"),
+        )
+    return NO_CORS
 
 
 def table_definition(name: str | None = None, template: Path = TEMPLATE) -> dict[str, Any]:

@@ -3,7 +3,7 @@ import base64
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from cli.events import MalformedReplyError, Request, Response, event_of, respons
 from cli.gateway import BODY_LIMIT, Gateway, Message
 from cli.invoke import EVENT_LIMIT, Invoker, Nursery
 from cli.routes import Match, Routes
-from cli.template import Function
+from cli.template import NO_CORS, Cors, Function
 
 NOT_FOUND = (404, b'{"message":"Not Found"}')
 SERVER_ERROR = (500, b'{"message":"Internal Server Error"}')
@@ -311,6 +311,12 @@ def unspeakable(event, context):
 
 def malformed(event, context):
     return {"statusCode": "?"}
+
+
+def refusing(event, context):
+    method = event["requestContext"]["http"]["method"]
+    headers = {"Access-Control-Allow-Origin": "https://function.example", "X-Method": method}
+    return {"statusCode": 403, "headers": headers, "body": "no"}
 '''
 
 Call = Callable[..., Coroutine[Any, Any, tuple[int, bytes]]]
@@ -332,21 +338,33 @@ class World:
         self.folder = folder
 
     def run(self, name: str, scenario: Callable[[Call], Awaitable[Any]], **limits: int) -> Any:
-        timeout = limits.pop("timeout", 10)
-        route, under = ("POST", f"/{name}"), ("POST", f"/{name}/{{id}}")
-        subject = function(route, under, name=name.title(), code=self.folder, timeout=timeout)
-        environment = {**os.environ, "NAME": name, "AWS_REGION": "eu-west-1"}
-
-        async def run() -> Any:
-            gateway = Gateway({subject.name: Invoker(self.nursery, subject, environment, **limits)})
-
+        async def with_call(gateway: Gateway) -> Any:
             async def call(
                 path: str = f"/{name}", body: bytes = b"", method: str = "POST"
             ) -> tuple[int, bytes]:
-                return await ask(gateway, method, path, body)
+                response = await ask(gateway, method, path, body)
+                return response.status, response.body
 
+            return await scenario(call)
+
+        return self.run_gateway(name, with_call, NO_CORS, **limits)
+
+    def run_gateway(
+        self,
+        name: str,
+        scenario: Callable[[Gateway], Awaitable[Any]],
+        browsers: Cors = NO_CORS,
+        **limits: int,
+    ) -> Any:
+        timeout = limits.pop("timeout", 10)
+        routes = ("POST", f"/{name}"), ("POST", f"/{name}/{{id}}"), ("ANY", f"/{name}/any/{{id}}")
+        subject = function(*routes, name=name.title(), code=self.folder, timeout=timeout)
+        environment = {**os.environ, "NAME": name, "AWS_REGION": "eu-west-1"}
+
+        async def run() -> Any:
+            gateway = Gateway({subject.name: Invoker(self.nursery, subject, environment, **limits)}, browsers)
             try:
-                return await scenario(call)
+                return await scenario(gateway)
             finally:
                 await gateway.close()
 
@@ -358,7 +376,10 @@ def world(nursery: Nursery, tmp_path: Path) -> World:
     return World(nursery, tmp_path)
 
 
-async def ask(gateway: Gateway, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+async def ask(
+    gateway: Gateway, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+) -> Response:
+    """Send a request; the id that the gateway gives it is left out of the response's headers."""
     sent: list[Message] = []
     scope = {
         "type": "http",
@@ -366,7 +387,7 @@ async def ask(gateway: Gateway, method: str, path: str, body: bytes) -> tuple[in
         "http_version": "1.1",
         "raw_path": path.encode(),
         "query_string": b"",
-        "headers": [],
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in (headers or {}).items()],
         "client": ("127.0.0.1", 1),
     }
 
@@ -377,7 +398,9 @@ async def ask(gateway: Gateway, method: str, path: str, body: bytes) -> tuple[in
         sent.append(message)
 
     await gateway(scope, receive, send)
-    return sent[0]["status"], sent[1]["body"]
+    received = [(name.decode(), value.decode()) for name, value in sent[0]["headers"]]
+    received.remove(next(header for header in received if header[0] == "apigw-requestid"))
+    return Response(sent[0]["status"], received, sent[1]["body"])
 
 
 def wait_until_ended(pid: int) -> None:
@@ -540,3 +563,125 @@ def test_closing_the_nursery_ends_its_sandboxes_whatever_they_do(tmp_path: Path)
         pid, answer = World(own, tmp_path).run("slow", scenario)
     assert answer == SERVER_ERROR
     wait_until_ended(pid)
+
+
+# ------------------------------------------------------------------------------------------------ browsers
+
+
+PAGE = "https://page.example"
+PREFLIGHT = {"Origin": PAGE, "Access-Control-Request-Method": "DELETE"}
+BROWSERS = Cors(
+    ("*",), ("GET", "POST", "DELETE", "OPTIONS"), ("content-type", "x-a"), ("x-request-id", "x-b"), 60
+)
+MAY_READ = [("access-control-allow-origin", "*"), ("access-control-expose-headers", "x-request-id,x-b")]
+
+
+def test_a_preflight_is_answered_on_every_path_and_calls_no_function(world: World) -> None:
+    async def scenario(gateway: Gateway) -> list[Response]:
+        paths = ("/missing", "/missing/7", "/elsewhere")  # the function of this name would fail
+        return [await ask(gateway, "OPTIONS", path, headers=PREFLIGHT) for path in paths]
+
+    allowed = [
+        ("access-control-allow-origin", "*"),
+        ("access-control-allow-methods", "GET,POST,DELETE,OPTIONS"),
+        ("access-control-allow-headers", "content-type,x-a"),
+        ("access-control-max-age", "60"),
+    ]
+    assert world.run_gateway("missing", scenario, BROWSERS) == [Response(204, allowed, b"")] * 3
+
+
+def test_a_route_that_takes_options_gets_preflights_too(world: World) -> None:
+    async def scenario(gateway: Gateway) -> Response:
+        return await ask(gateway, "OPTIONS", "/refusing/any/7", headers=PREFLIGHT)
+
+    response = world.run_gateway("refusing", scenario, BROWSERS)
+    assert (response.status, dict(response.headers)["x-method"]) == (403, "OPTIONS")
+
+
+@pytest.mark.parametrize("lacking", PREFLIGHT)
+def test_options_without_an_origin_or_a_method_asked_for_is_no_preflight(lacking: str, world: World) -> None:
+    async def scenario(gateway: Gateway) -> Response:
+        headers = {name: value for name, value in PREFLIGHT.items() if name != lacking}
+        return await ask(gateway, "OPTIONS", "/echo", headers=headers)
+
+    response = world.run_gateway("echo", scenario, BROWSERS)
+    assert (response.status, response.body) == NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "status"),
+    [
+        ("echo", "/echo", 200),
+        ("refusing", "/refusing", 403),
+        ("malformed", "/malformed", 500),
+        ("echo", "/elsewhere", 404),
+    ],
+)
+def test_a_page_may_read_every_response_whatever_its_status(
+    name: str, path: str, status: int, world: World
+) -> None:
+    async def scenario(gateway: Gateway) -> Response:
+        return await ask(gateway, "POST", path, headers={"Origin": PAGE})
+
+    response = world.run_gateway(name, scenario, BROWSERS)
+    cors = [header for header in response.headers if header[0].startswith("access-control-")]
+    assert (response.status, cors) == (status, MAY_READ)
+
+
+def test_a_page_may_read_that_its_request_was_too_large(world: World) -> None:
+    async def scenario(gateway: Gateway) -> Response:
+        return await ask(gateway, "POST", "/echo", b"x" * (BODY_LIMIT + 1), {"Origin": PAGE})
+
+    response = world.run_gateway("echo", scenario, BROWSERS)
+    assert (response.status, response.body) == TOO_LARGE
+    assert [header for header in response.headers if header in MAY_READ] == MAY_READ
+
+
+def test_without_an_origin_nothing_changes_but_what_the_function_says_of_cors_is_dropped(
+    world: World,
+) -> None:
+    async def scenario(gateway: Gateway) -> list[Response]:
+        asked = (("POST", "/refusing"), ("POST", "/elsewhere"), ("OPTIONS", "/refusing"), ("GET", "/health"))
+        return [await ask(gateway, method, path) for method, path in asked]
+
+    without, *others_without = world.run_gateway("refusing", scenario)
+    dropped, *others = world.run_gateway("refusing", scenario, BROWSERS)
+    assert others == others_without
+    assert without.headers[0] == ("access-control-allow-origin", "https://function.example")
+    assert dropped == Response(without.status, without.headers[1:], without.body)
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed", "answer"),
+    [
+        (PAGE, "*", "*"),
+        (PAGE, PAGE, PAGE),
+        (PAGE, "https://*", PAGE),
+        (PAGE, "http://*", None),
+        (PAGE, "https://other.example", None),
+        (f"{PAGE}.evil.example", PAGE, None),
+        ("null", "https://*", None),
+    ],
+)
+def test_only_an_allowed_origin_gets_the_headers(
+    origin: str, allowed: str, answer: str | None, world: World
+) -> None:
+    async def scenario(gateway: Gateway) -> list[Response]:
+        return [
+            await ask(gateway, "OPTIONS", "/echo", headers=PREFLIGHT | {"Origin": origin}),
+            await ask(gateway, "POST", "/elsewhere", headers={"Origin": origin}),
+        ]
+
+    preflight, response = world.run_gateway("echo", scenario, Cors((allowed,), ("POST",)))
+    assert (preflight.status, response.status) == (204, 404)
+    assert dict(preflight.headers).get("access-control-allow-origin") == answer
+    assert dict(response.headers).get("access-control-allow-origin") == answer
+    assert ("access-control-allow-methods" in dict(preflight.headers)) is (answer is not None)
+
+
+def test_an_api_without_cors_knows_no_preflights(world: World) -> None:
+    async def scenario(gateway: Gateway) -> Response:
+        return await ask(gateway, "OPTIONS", "/echo", headers=PREFLIGHT)
+
+    response = world.run_gateway("echo", scenario)
+    assert (response.status, response.body) == NOT_FOUND

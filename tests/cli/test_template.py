@@ -1,6 +1,15 @@
 from pathlib import Path
 
-from cli.template import TEMPLATE, Function, default_table_name, functions, table_definition
+from cli.template import (
+    NO_CORS,
+    TEMPLATE,
+    Cors,
+    Function,
+    cors,
+    default_table_name,
+    functions,
+    table_definition,
+)
 
 EXAMPLE = """
 Parameters:
@@ -110,6 +119,26 @@ def test_what_a_caller_does_to_a_definition_stays_with_the_caller() -> None:
         {"AttributeName": "pk", "KeyType": "HASH"},
         {"AttributeName": "sk", "KeyType": "RANGE"},
     ]
+
+
+def test_what_browsers_may_do_is_read_with_references_resolved(tmp_path: Path) -> None:
+    path = tmp_path / "with-cors.yaml"
+    path.write_text(
+        EXAMPLE
+        + """
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      CorsConfiguration:
+        AllowOrigins: [!Ref Name, https://b.example]
+        AllowMethods: [GET, OPTIONS]
+        AllowHeaders: [a, b]
+        ExposeHeaders: [c]
+        MaxAge: 60
+"""
+    )
+    assert cors(path) == Cors(("messages", "https://b.example"), ("GET", "OPTIONS"), ("a", "b"), ("c",), 60)
+    assert cors(example(tmp_path)) == NO_CORS
 
 
 def test_every_handler_of_the_template_is_where_the_template_says() -> None:
