@@ -1,8 +1,11 @@
 """template.yaml as tests read it: intrinsic functions as dictionaries, and the functions by name."""
 
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
+import pytest
+from samtranslator.translator.transform import transform  # type: ignore[import-untyped] # it has no types
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped] # it has no types
 
 from cli.template import TEMPLATE
@@ -14,6 +17,24 @@ EVENTS = TEMPLATE.parent / "events"
 def template() -> dict[str, Any]:
     parsed: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
     return parsed
+
+
+@cache
+def transformed() -> dict[str, Any]:
+    """What CloudFormation makes of it before it deploys, parameters at their defaults."""
+    source = deepcopy(template())
+    # As after packaging: the transformation takes no folders.
+    source["Globals"]["Function"]["CodeUri"] = "s3://bucket/functions"
+    source["Resources"]["ExpungeLayer"]["Properties"]["ContentUri"] = "s3://bucket/layer"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        found: dict[str, Any] = transform(source, {}, _NoManagedPolicies())
+    return found
+
+
+class _NoManagedPolicies:
+    def load(self) -> dict[str, str]:
+        return {}
 
 
 def resources(kind: str) -> dict[str, dict[str, Any]]:

@@ -1,12 +1,24 @@
 """What the template promises beside its functions."""
 
+import ast
 import json
 import re
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.deploy.template import lambda_functions, resources, template
+from cli.template import Function, functions
+from tests.deploy.conftest import ROOT
+from tests.deploy.template import resources, template, transformed
+
+AWAITED = {"OldestSweepAge", "SweepsSetAside"}
+"""Metrics that the template already watches and the sweeps are about to publish; empty this when they do."""
+
+FAMILIES = {"inbound", "pull", "linked", "channel", "purge"}
+MINUTES = 60
 
 
 def parameter(name: str) -> dict[str, Any]:
@@ -16,6 +28,49 @@ def parameter(name: str) -> dict[str, Any]:
 
 def alarms() -> dict[str, dict[str, Any]]:
     return resources("AWS::CloudWatch::Alarm")
+
+
+def watched() -> Iterator[dict[str, Any]]:
+    """Each metric that an alarm looks at."""
+    for alarm in alarms().values():
+        parts = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
+        yield from parts or [alarm]
+
+
+def widgets() -> list[dict[str, Any]]:
+    body = resources("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
+    found: list[dict[str, Any]] = json.loads(re.sub(r"\$\{(?!!)([^}]+)\}", r"\1", body))["widgets"]
+    return [each["properties"] for each in found]
+
+
+def drawn() -> Iterator[list[str]]:
+    """Each metric of the dashboard: namespace, name, dimensions. `.` and `...` repeat the one before."""
+    for widget in widgets():
+        before: list[str] = []
+        for entry in widget["metrics"]:
+            own = [text for text in entry if isinstance(text, str)]
+            if own[:1] == ["..."]:
+                own = [*before[: len(before) - len(own) + 1], *own[1:]]
+            before = [old if new == "." else new for old, new in zip(before or own, own, strict=False)]
+            before += own[len(before) :]
+            yield before
+
+
+def published() -> set[str]:
+    """Names of all metrics that the code publishes: the keywords of telemetry's two functions."""
+    files = chain((ROOT / "functions").glob("*.py"), (ROOT / "layers" / "expunge" / "expunge").rglob("*.py"))
+    return {name for file in files for name in _published(file)}
+
+
+def _published(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        match node:
+            case ast.Call(func=ast.Name(id="count" | "seconds")):
+                yield from (each.arg for each in node.keywords if each.arg)
+
+
+def behind_http() -> list[Function]:
+    return [function for function in functions() if function.routes]
 
 
 @pytest.mark.parametrize(
@@ -37,6 +92,11 @@ def alarms() -> dict[str, dict[str, Any]]:
             ["http://example.com", "https://user@example.com", "https://example.com?a", "example.com"],
         ),
         ("WhatsappKeyName", ["/expunge/key", "expunge-key"], ["", "a key", "*"]),
+        (
+            "CorsAllowOrigin",
+            ["*", "https://*", "https://chat.example.com", "http://localhost:3000"],
+            ["", "chat.example.com", "https://a.example, https://b.example", "https://*.example.com", "null"],
+        ),
         ("TableName", ["expunge", "my.table-1"], ["", "ab", "a b", "x" * 256]),
     ],
 )
@@ -56,15 +116,34 @@ def test_every_number_has_a_range_and_every_parameter_a_description_and_a_defaul
         assert each["Type"] != "String" or {"AllowedPattern", "AllowedValues"} & set(each), name
 
 
-def test_every_function_has_its_alarms_and_those_on_purging_go_off_for_silence() -> None:
-    watched = {
-        (each["MetricName"], each["Dimensions"][0]["Value"].get("Ref"))
-        for each in alarms().values()
-        if each["Namespace"] == "AWS/Lambda"
-    }
-    errors = {("Errors", name) for name in lambda_functions()}
-    throttles = {("Throttles", name) for name in lambda_functions() if name != "PurgeFunction"}
-    assert watched == errors | throttles | {("Invocations", "PurgeFunction")}
+def test_every_route_and_every_other_function_has_an_alarm_on_its_failures() -> None:
+    """A function behind HTTP that crashes is a 5xx of its API; one that is not has an alarm on its errors."""
+    metrics = [(each["MetricName"], each["Dimensions"]) for each in watched() if "Dimensions" in each]
+    assert ("5xx", [{"Name": "ApiId", "Value": {"Ref": "Api"}}]) in metrics
+    for name, properties in resources("AWS::Serverless::Function").items():
+        events = [each for each in properties["Events"].values() if each["Type"] == "HttpApi"]
+        assert all(each["Properties"]["ApiId"] == {"Ref": "Api"} for each in events), name
+        if not events:
+            assert ("Errors", [{"Name": "FunctionName", "Value": {"Ref": name}}]) in metrics
+
+
+def test_server_errors_raise_an_alarm_if_they_are_several_and_not_rare() -> None:
+    alarm = alarms()["ServerErrorsAlarm"]
+    [expression] = [each["Expression"]["Fn::Sub"] for each in alarm["Metrics"] if "Expression" in each]
+    count = str(parameter("ServerErrorsAlarmCount")["Default"])
+    condition = re.fullmatch(r"IF\((.+), errors, 0\)", expression.replace("${ServerErrorsAlarmCount}", count))
+    assert condition is not None
+
+    def goes_off(errors: int, requests: int) -> bool:
+        names = {"errors": errors, "requests": requests}
+        value = errors if eval(condition[1].replace("AND", "and"), names) else 0  # noqa: S307 - our own words
+        return value >= int(alarm["Threshold"])
+
+    errors_of_requests = [(0, 0), (1, 1), (4, 4), (5, 100), (5, 5), (5, 99), (60, 1000)]
+    assert [each for each in errors_of_requests if goes_off(*each)] == [(5, 5), (5, 99), (60, 1000)]
+
+
+def test_an_alarm_goes_off_for_silence_of_the_purge() -> None:
     assert alarms()["PurgeMissingAlarm"]["TreatMissingData"] == "breaching"
 
 
@@ -74,36 +153,79 @@ def test_every_alarm_tells_the_topic_if_there_is_one() -> None:
         assert each["AlarmActions"] == each["OKActions"] == topic
 
 
-def test_every_function_and_the_api_keep_logs_for_a_limited_time() -> None:
-    groups = resources("AWS::Logs::LogGroup")
-    assert len(groups) == len(lambda_functions()) + 1
-    assert all(each["RetentionInDays"] == {"Ref": "LogRetentionDays"} for each in groups.values())
-    for name, each in resources("AWS::Serverless::Function").items():
-        assert each["LoggingConfig"]["LogGroup"]["Ref"] == name.removesuffix("Function") + "LogGroup"
+def test_every_metric_of_ours_in_an_alarm_or_on_the_dashboard_is_published() -> None:
+    named = {each["MetricName"] for each in watched() if each["Namespace"] == "Expunge"}
+    named |= {name for namespace, name, *_ in filter(None, drawn()) if namespace == "Expunge"}
+    assert "OldestDueAge" in named
+    assert named - published() - AWAITED == set()
+
+
+def test_the_dashboard_draws_every_metric_that_an_alarm_watches_and_every_family() -> None:
+    metrics = [each for each in drawn() if each]
+    assert {name for _, name, *_ in metrics} >= {
+        each["MetricName"] for each in watched() if each["Namespace"] != "AWS/SQS"
+    }
+    families = {each[each.index("family") + 1] for each in metrics if "family" in each}
+    assert families == FAMILIES
+
+
+def test_every_route_has_metrics_of_its_own_and_settings_name_routes_that_exist() -> None:
+    """The dashboard searches for the routes' metrics; settings of an unknown route fail a deployment."""
+    api = resources("AWS::Serverless::HttpApi")["Api"]
+    routes = {f"{method} {path}" for function in behind_http() for method, path in function.routes}
+    assert set(api["RouteSettings"]) <= routes
+    for settings in (api["DefaultRouteSettings"], *api["RouteSettings"].values()):
+        assert settings["DetailedMetricsEnabled"] is True
+        assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= settings.keys()
+
+
+def test_deletions_of_channel_history_have_a_limit_of_their_own_below_that_of_all() -> None:
+    for limit in ("ThrottlingRateLimit", "ThrottlingBurstLimit"):
+        assert parameter(f"History{limit}")["Default"] < parameter(limit)["Default"]
+
+
+def test_a_page_may_delete_channel_history_and_cannot_send_an_api_key() -> None:
+    deployed = transformed()["Resources"]["Api"]["Properties"]["Body"]["x-amazon-apigateway-cors"]
+    assert deployed["allowOrigins"] == ["*"]
+    assert set(deployed["allowMethods"]) == {"GET", "POST", "DELETE", "OPTIONS"}
+    assert "allowCredentials" not in deployed
+    assert {"authorization", "x-api-key", "*"}.isdisjoint(deployed["allowHeaders"])
+    assert deployed["maxAge"] > 0
+
+
+def test_all_functions_log_to_one_group_and_logs_are_kept_for_a_limited_time() -> None:
+    for name, each in transformed()["Resources"].items():
+        if each["Type"] == "AWS::Lambda::Function":
+            assert each["Properties"]["LoggingConfig"] == {"LogGroup": {"Ref": "LogGroup"}}, name
+        if each["Type"] == "AWS::Logs::LogGroup":
+            assert each["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}, name
 
 
 def test_the_table_survives_the_stack() -> None:
     table = template()["Resources"]["Table"]
     assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
-    properties = table["Properties"]
-    assert properties["DeletionProtectionEnabled"] is True
-    assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
-    assert properties["SSESpecification"]["SSEEnabled"] is True
-    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["Properties"]["DeletionProtectionEnabled"] is True
 
 
-def test_one_purge_runs_at_a_time_and_is_not_repeated_unseen() -> None:
+def test_functions_behind_http_leave_the_gateway_time_for_a_cold_start() -> None:
+    gateway, cold_start = 30, 5
+    assert [each.name for each in behind_http() if each.timeout > gateway - cold_start] == []
+
+
+def test_scheduled_runs_end_or_are_given_up_before_the_next_and_are_not_repeated_unseen() -> None:
+    [minutes] = re.findall(r"^rate\((\d+) minutes\)$", parameter("PurgeSchedule")["Default"])
     purge = resources("AWS::Serverless::Function")["PurgeFunction"]
-    assert purge["ReservedConcurrentExecutions"] == 1
-    assert purge["EventInvokeConfig"]["MaximumRetryAttempts"] == 0
-    assert purge["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Type"] == "SQS"
+    waiting = purge["EventInvokeConfig"]
+    assert purge["Timeout"] < int(minutes) * MINUTES
+    assert waiting["MaximumEventAgeInSeconds"] < int(minutes) * MINUTES
+    assert waiting["MaximumRetryAttempts"] == 0
+    assert waiting["DestinationConfig"]["OnFailure"]["Type"] == "SQS"
 
 
-def test_the_dashboard_is_about_every_function_and_family() -> None:
-    body = resources("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
-    widgets = json.loads(re.sub(r"\$\{([^}]+)\}", r"\1", body))["widgets"]
-    text = json.dumps(widgets)
-    assert [name for name in lambda_functions() if f'"{name}"' not in text] == []
-    families = [f'"{family}"' for family in ("inbound", "pull", "linked", "channel", "purge")]
-    assert [family for family in families if family not in text] == []
-    assert {(each["x"], each["y"]) for each in widgets} == {(x, y) for x in (0, 12) for y in (0, 6, 12, 18)}
+def test_no_function_reserves_concurrency_so_that_small_accounts_can_deploy() -> None:
+    reserving = [
+        name
+        for name, each in resources("AWS::Serverless::Function").items()
+        if "ReservedConcurrentExecutions" in each
+    ]
+    assert reserving == []
