@@ -160,13 +160,17 @@ def test_every_metric_of_ours_in_an_alarm_or_on_the_dashboard_is_published() -> 
     assert named - published() - AWAITED == set()
 
 
-def test_the_dashboard_draws_every_metric_that_an_alarm_watches_and_every_family() -> None:
-    metrics = [each for each in drawn() if each]
-    assert {name for _, name, *_ in metrics} >= {
-        each["MetricName"] for each in watched() if each["Namespace"] != "AWS/SQS"
+def test_the_dashboard_draws_every_metric_of_ours_that_an_alarm_watches_and_every_family() -> None:
+    ours = [metric for metric in drawn() if metric[:1] == ["Expunge"]]
+    drawn_of = {(name, dimensions[dimensions.index("family") + 1]) for _, name, *dimensions in ours}
+    watched_of = {
+        (each["MetricName"], dimension["Value"])
+        for each in watched()
+        for dimension in each.get("Dimensions", [])
+        if dimension["Name"] == "family"
     }
-    families = {each[each.index("family") + 1] for each in metrics if "family" in each}
-    assert families == FAMILIES
+    assert watched_of - drawn_of == set()
+    assert {family for _, family in drawn_of} == FAMILIES
 
 
 def test_every_route_has_metrics_of_its_own_and_settings_name_routes_that_exist() -> None:
@@ -179,8 +183,10 @@ def test_every_route_has_metrics_of_its_own_and_settings_name_routes_that_exist(
         assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= settings.keys()
 
 
-def test_deletions_of_channel_history_have_a_limit_of_their_own_below_that_of_all() -> None:
+def test_deletions_of_channel_history_have_a_limit_of_their_own_below_the_general_one() -> None:
+    [settings] = resources("AWS::Serverless::HttpApi")["Api"]["RouteSettings"].values()
     for limit in ("ThrottlingRateLimit", "ThrottlingBurstLimit"):
+        assert settings[limit] == {"Ref": f"History{limit}"}
         assert parameter(f"History{limit}")["Default"] < parameter(limit)["Default"]
 
 
