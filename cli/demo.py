@@ -10,6 +10,7 @@ API_KEY: Final = "hb_demo_key"
 
 _ID: Final = "01961e00-0000-7000-8000-0000000"
 _ORDERS: Final = f"{_ID}00002"
+_HISTORY: Final = "/v3/history/sub-key/sub-c-demo/channel/demo-channel"
 
 REQUESTS: Final = (
     (
@@ -18,6 +19,13 @@ REQUESTS: Final = (
         "/v1/inbound-messages/delete-all?status=failed_permanent",
         "",
     ),
+    (
+        "two inbound messages by id, the second of which does not exist",
+        "POST",
+        "/v1/inbound-messages/delete-batch",
+        f'{{"message_ids":["{_ID}00106","{_ID}00199"]}}',
+    ),
+    ("one inbound message", "DELETE", f"/v1/inbound-messages/{_ID}00107", ""),
     (
         'every "order.created" event',
         "POST",
@@ -30,6 +38,15 @@ REQUESTS: Final = (
         f"/v1/pull-endpoints/{_ORDERS}/events/delete-batch",
         f'{{"message_ids":["{_ID}00202","{_ID}00203","{_ID}00999"]}}',
     ),
+    ("one event", "DELETE", f"/v1/pull-endpoints/{_ORDERS}/events/{_ID}00205", ""),
+    (
+        "the outbound messages of the first week of April",
+        "POST",
+        "/v1/messages/delete-all?created_before=2026-04-08T00:00:00Z",
+        "",
+    ),
+    ("an outbound message by id", "POST", "/v1/messages/delete-batch", f'{{"message_ids":["{_ID}00303"]}}'),
+    ("one outbound message", "DELETE", f"/v1/messages/{_ID}00304", ""),
     (
         "a WhatsApp message, for good; a stand-in for WhatsApp says yes",
         "DELETE",
@@ -39,7 +56,7 @@ REQUESTS: Final = (
     (
         "what was published in a channel in an hour; its keyset asks for no permission",
         "DELETE",
-        "/v3/history/sub-key/sub-c-demo/channel/demo-channel?start=17767080000000000&end=17767044000000000",
+        f"{_HISTORY}?start=17767080000000000&end=17767044000000000",
         "",
     ),
 )
@@ -49,9 +66,9 @@ REQUESTS: Final = (
 def greeting(api_url: str, dynamodb_url: str) -> str:
     """Tell a newcomer what is there and what to paste."""
     lines = [
-        'Demo records: inbound messages of the endpoint "Stripe" and events of the pull endpoint "Orders",',
-        f"both of the account acc_demo, whose API key is {API_KEY}.",
-        f"DynamoDB listens on {dynamodb_url} (any region, any credentials).",
+        'Demo records: inbound messages of the endpoint "Stripe", events of the pull endpoint "Orders" and',
+        'outbound messages of the endpoint "Shop", all of the account acc_demo, whose API key is',
+        f"{API_KEY}.DynamoDB listens on {dynamodb_url} (any region, any credentials).",
         "",
         "Try, in another terminal, deleting",
     ]

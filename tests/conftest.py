@@ -48,6 +48,22 @@ def world() -> Iterator[World]:
 
 
 @pytest.fixture
+def operations(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The name of every call of the store from here on, in a world that is there."""
+    del world
+    made: list[str] = []
+    client: Any = store().client
+    make = client._make_api_call  # noqa: SLF001 - every call goes through it
+
+    def noted(name: str, arguments: Any) -> Any:
+        made.append(name)
+        return make(name, arguments)
+
+    monkeypatch.setattr(client, "_make_api_call", noted)
+    return made
+
+
+@pytest.fixture
 def logged(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> Callable[[], list[dict[str, Any]]]:

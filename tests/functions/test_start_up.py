@@ -8,18 +8,32 @@ import pytest
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 
-OF_LINKED_ACCOUNTS = ("expunge.linked", "expunge.problems", "aws_lambda_powertools.utilities.parameters")
+OF_LINKED_ACCOUNTS = {"expunge.linked", "expunge.problems", "aws_lambda_powertools.utilities.parameters"}
+OF_FILTERS = {"pydantic"}
 
 
-def imported(module: str) -> set[str]:
-    """Names of all modules in a fresh process that has imported one."""
-    script = f"import sys; sys.path.insert(0, {str(FUNCTIONS)!r}); import {module}; print(*sys.modules)"
+def imported(module: str, then: str = "pass") -> set[str]:
+    """Names of all modules in a fresh process that has imported one, and done something with it."""
+    script = (
+        f"import sys; sys.path.insert(0, {str(FUNCTIONS)!r}); import {module}; {then}; print(*sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603 - ours
     return set(done.stdout.split())
 
 
 @pytest.mark.parametrize("module", sorted(path.stem for path in FUNCTIONS.glob("*.py")))
-def test_only_the_function_that_deletes_them_imports_what_is_about_linked_accounts(module: str) -> None:
-    found = {name for name in OF_LINKED_ACCOUNTS if name in imported(module)}
+def test_a_function_imports_only_what_it_needs(module: str) -> None:
+    found = imported(module)
 
-    assert found == (set(OF_LINKED_ACCOUNTS) if module == "delete_message" else set())
+    assert OF_LINKED_ACCOUNTS & found == set()
+    has_filters = module in ("delete_inbound_messages", "delete_outbound_messages", "delete_pull_events")
+    assert OF_FILTERS & found == (OF_FILTERS if has_filters else set())
+
+
+def test_the_function_of_two_families_imports_the_one_that_is_asked_for() -> None:
+    linked = imported("delete_message", "delete_message._linked()")
+    outbound = imported("delete_message", "delete_message._outbound()")
+
+    assert linked >= OF_LINKED_ACCOUNTS
+    assert OF_LINKED_ACCOUNTS & outbound == set()
+    assert "expunge.webhooks" in outbound - linked
