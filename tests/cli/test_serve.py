@@ -93,6 +93,24 @@ def test_serve_answers_over_http_and_stops_cleanly_on_a_signal() -> None:
     assert status == 0
 
 
+def test_a_page_of_any_origin_may_delete_channel_history_as_the_template_has_it() -> None:
+    page = {"Origin": "https://page.example"}
+    with (
+        serving("--no-demo") as served,
+        closing(http.client.HTTPConnection(urlsplit(served.url).netloc)) as api,
+    ):
+        path = "/v3/history/sub-key/sub-c-demo/channel/a"
+        api.request("OPTIONS", path, headers=page | {"Access-Control-Request-Method": "DELETE"})
+        with api.getresponse() as preflight:
+            assert (preflight.status, preflight.read()) == (204, b"")
+        api.request("DELETE", path, headers=page)
+        with api.getresponse() as refused:
+            assert refused.status == 400
+    assert preflight.headers["access-control-allow-origin"] == "*"
+    assert "DELETE" in preflight.headers["access-control-allow-methods"].split(",")
+    assert refused.headers["access-control-allow-origin"] == "*"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_outlives_serve_however_it_ends(number: int) -> None:
     with serving("--no-demo") as served:

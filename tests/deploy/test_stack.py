@@ -86,7 +86,7 @@ class Stack:
 
 
 def without_metric_math(template: Path) -> Path:
-    """Leave out the alarms that calculate: this engine does not know them, and cfn-lint checks them."""
+    """Leave out the alarms that calculate: this CloudFormation does not know them; cfn-lint checks them."""
     content = yaml_parse(template.read_text())
     content["Resources"] = {
         name: each for name, each in content["Resources"].items() if "Metrics" not in each["Properties"]
