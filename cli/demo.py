@@ -68,7 +68,8 @@ def greeting(api_url: str, dynamodb_url: str) -> str:
     lines = [
         'Demo records: inbound messages of the endpoint "Stripe", events of the pull endpoint "Orders" and',
         'outbound messages of the endpoint "Shop", all of the account acc_demo, whose API key is',
-        f"{API_KEY}.DynamoDB listens on {dynamodb_url} (any region, any credentials).",
+        f"{API_KEY}.",
+        f"DynamoDB listens on {dynamodb_url} (any region, any credentials).",
         "",
         "Try, in another terminal, deleting",
     ]

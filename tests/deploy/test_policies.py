@@ -22,7 +22,7 @@ from expunge.history import sweeps
 from expunge.linked import provider_keys
 from tests.deploy.template import lambda_functions, resources
 from tests.upstream import upstream
-from tests.world import KEY, LINKED, PULL, SUB_KEY, Handler, RunningOut, World, call
+from tests.world import KEY, LINKED, OUTBOUND, PULL, SUB_KEY, Handler, RunningOut, World, call
 
 LOST = ReadTimeoutError(endpoint_url="https://dynamodb.example")
 ENTRIES = {
@@ -159,6 +159,7 @@ def records(world: World) -> None:
     world.api_key()
     world.inbound_endpoint()
     world.pull_endpoint()
+    world.outbound_endpoint()
     world.linked_account()
     world.linked_message()
     world.keyset(access_manager=True)
@@ -188,6 +189,54 @@ def delete_pull_events(handler: Handler, world: World, recorder: Recorder, _: py
     world.event(2)
     with recorder.recording(lost="TransactWriteItems"):
         assert call(handler, path=path, context=RunningOut(seconds=1)).data["deleted"] == 1
+
+
+def delete_outbound_messages(
+    handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch
+) -> None:
+    world.outbound_message(1)
+    with recorder.recording():
+        call(handler)
+        call(handler, query={"endpoint_id": OUTBOUND})
+    world.outbound_message(2)
+    with recorder.recording(lost="TransactWriteItems"):
+        assert call(handler, context=RunningOut(seconds=1)).data["deleted"] == 1
+
+
+def delete_inbound_message_batch(
+    handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch
+) -> None:
+    body = {"message_ids": [world.message(1)]}
+    with recorder.recording(lost="TransactWriteItems"):
+        call(handler, body=body, context=RunningOut(seconds=1))
+    with recorder.recording():
+        assert call(handler, body=body).data["already_deleted_count"] == 1
+
+
+def delete_outbound_message_batch(
+    handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch
+) -> None:
+    body = {"message_ids": [world.outbound_message(1)]}
+    with recorder.recording(lost="TransactWriteItems"):
+        call(handler, body=body, context=RunningOut(seconds=1))
+    with recorder.recording():
+        assert call(handler, body=body).data["already_deleted_count"] == 1
+
+
+def delete_inbound_message(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
+    path = {"message_id": world.message(1)}
+    with recorder.recording(lost="TransactWriteItems"):
+        call(handler, path=path, context=RunningOut(seconds=1))
+    with recorder.recording():
+        assert call(handler, path=path).data["already_deleted"] is True
+
+
+def delete_pull_event(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
+    path = {"id": PULL, "event_id": world.event(1)}
+    with recorder.recording(lost="TransactWriteItems"):
+        call(handler, path=path, context=RunningOut(seconds=1))
+    with recorder.recording():
+        assert call(handler, path=path).data["already_deleted"] is True
 
 
 def delete_pull_event_batch(
@@ -228,6 +277,9 @@ def delete_message(
             assert call(handler, path={"message_id": message}, headers={"x-api-key": KEY}).status == 200
     settings.provider.cache_clear()
     provider_keys.forget()
+    path = {"message_id": world.outbound_message(1)}
+    with recorder.recording(lost="TransactWriteItems"):
+        assert call(handler, path=path, context=RunningOut(seconds=1)).status == 200
 
 
 def delete_channel_history(
@@ -286,8 +338,13 @@ PLAYS: Mapping[str, Play] = {
     play.__name__: play
     for play in (
         delete_inbound_messages,
+        delete_inbound_message_batch,
+        delete_inbound_message,
         delete_pull_events,
         delete_pull_event_batch,
+        delete_pull_event,
+        delete_outbound_messages,
+        delete_outbound_message_batch,
         delete_message,
         delete_channel_history,
         purge,

@@ -17,7 +17,7 @@ from tests.deploy.template import resources, template, transformed
 AWAITED = {"OldestSweepAge", "SweepsSetAside"}
 """Metrics that the template already watches and the sweeps are about to publish; empty this when they do."""
 
-FAMILIES = {"inbound", "pull", "linked", "channel", "purge"}
+FAMILIES = {"inbound", "pull", "outbound", "linked", "channel", "purge"}
 MINUTES = 60
 
 
