@@ -12,7 +12,10 @@ from expunge.table import keys
 from expunge.table.items import key_id
 from tests.world import ACCOUNT, World, call
 
-SCOPES = "'inbound:delete', 'pull:delete', 'messages:delete'"
+SCOPES = (
+    "'inbound:delete', 'pull:delete', 'outbound:delete', 'messages:delete', 'deletions:read',"
+    " 'deletions:restore'"
+)
 
 Captured = pytest.CaptureFixture[str]
 

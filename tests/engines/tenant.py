@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass
 class Tenant:
-    """One account with one inbound and one pull endpoint."""
+    """One account with one endpoint of each kind."""
 
     dynamodb: "DynamoDBClient"
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -33,13 +33,14 @@ class Tenant:
     def __post_init__(self) -> None:
         self.key = f"hb_{self.name}"
         self.account = f"acc_{self.name}"
-        self.inbound = self.pull = str(uuid.uuid4())
+        self.inbound = self.pull = self.outbound = str(uuid.uuid4())
         owned = {"account_id": self.account, "id": self.inbound}
         self.load(
             [
                 {"kind": "api_key", "key": self.key, "account_id": self.account},
                 {"kind": "inbound_endpoint", **owned},
                 {"kind": "pull_endpoint", **owned},
+                {"kind": "outbound_endpoint", **owned},
             ]
         )
 
@@ -63,6 +64,17 @@ class Tenant:
             "event_type": "order.created",
             "status": "stored",
             "received_at": at(number),
+            **fields,
+        }
+
+    def outbound_message(self, number: int, **fields: Any) -> dict[str, Any]:
+        return {
+            "kind": "outbound_message",
+            "account_id": self.account,
+            "id": self.id(number),
+            "endpoint_id": self.outbound,
+            "status": "succeeded",
+            "created_at": at(number),
             **fields,
         }
 

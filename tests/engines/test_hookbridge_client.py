@@ -55,6 +55,72 @@ def test_pull_events_are_deleted_by_type_and_by_id(tenant: Tenant, hookbridge: H
     assert (batch.deleted_count, batch.already_deleted_count, batch.not_found_count) == (1, 1, 1)
 
 
+def test_outbound_messages_are_deleted_by_every_filter(tenant: Tenant, hookbridge: HookBridge) -> None:
+    tenant.load(
+        tenant.outbound_message(number, status="queued" if number % 2 else "succeeded")
+        for number in range(10)
+    )
+
+    result = hookbridge.delete_messages_all(
+        status="queued,succeeded",
+        endpoint_id=tenant.outbound,
+        created_after=datetime(2026, 4, 1, 0, 0, 2, tzinfo=UTC),
+        created_before="2026-04-01T02:00:08+02:00",
+        limit=5,
+    )
+
+    assert result.deleted_message_ids == [tenant.id(number) for number in range(2, 7)]
+    assert result.error is None
+    assert hookbridge.delete_messages_all().deleted == 5
+
+
+def test_messages_of_both_directions_are_deleted_by_their_ids(tenant: Tenant, hookbridge: HookBridge) -> None:
+    for load, delete in (
+        (tenant.message, hookbridge.delete_inbound_messages_batch),
+        (tenant.outbound_message, hookbridge.delete_messages_batch),
+    ):
+        tenant.load(load(number) for number in range(2))
+
+        batch = delete([tenant.id(0), tenant.id(0), tenant.id(9), tenant.id(1)])
+
+        assert [item.outcome for item in batch.results] == [
+            "deleted",
+            "already_deleted",
+            "not_found",
+            "deleted",
+        ]
+        assert [item.message_id for item in batch.results] == [tenant.id(n) for n in (0, 0, 9, 1)]
+        assert (batch.deleted_count, batch.already_deleted_count, batch.not_found_count) == (2, 1, 1)
+
+
+def test_a_single_message_is_deleted_once_and_keeps_its_time(tenant: Tenant, hookbridge: HookBridge) -> None:
+    for load, delete in (
+        (tenant.message, hookbridge.delete_inbound_message),
+        (tenant.outbound_message, hookbridge.delete_message),
+    ):
+        tenant.load([load(1)])
+
+        first, again = delete(tenant.id(1)), delete(tenant.id(1))
+
+        assert first.message_id == tenant.id(1)
+        assert (first.already_deleted, again.already_deleted) == (False, True)
+        assert first.deleted_at == again.deleted_at
+        with pytest.raises(NotFoundError, match="Message not found"):
+            delete(tenant.id(2))
+
+
+def test_a_single_event_is_deleted_once_and_keeps_its_time(tenant: Tenant, hookbridge: HookBridge) -> None:
+    tenant.load([tenant.event(1)])
+
+    first = hookbridge.delete_pull_event(tenant.pull, tenant.id(1))
+    again = hookbridge.delete_pull_event(tenant.pull, tenant.id(1))
+
+    assert (first.event_id, first.already_deleted, again.already_deleted) == (tenant.id(1), False, True)
+    assert first.deleted_at == again.deleted_at
+    with pytest.raises(NotFoundError, match="Event not found"):
+        hookbridge.delete_pull_event(tenant.pull, tenant.id(2))
+
+
 def test_a_wrong_key_is_an_authentication_error(api: str) -> None:
     with HookBridge("hb_wrong", base_url=api) as stranger, pytest.raises(AuthenticationError) as raised:
         stranger.delete_inbound_messages_all()
