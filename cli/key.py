@@ -12,7 +12,8 @@ from cli.dynamodb import store_options
 from expunge import timestamps
 from expunge.table import keys
 from expunge.table.items import key_id, writes
-from expunge.table.records import BadLine, Scope, parse
+from expunge.table.records import BadLine, parse
+from expunge.vocabulary import Scope
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,22 +10,10 @@ from cli.dynamodb import client as connect
 from cli.dynamodb import store_options
 from expunge.history import tokens
 from expunge.table import keys
+from expunge.vocabulary import LONGEST_UUID, PERMISSIONS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-PERMISSIONS: Final = {
-    "read": 1,
-    "write": 2,
-    "manage": 4,
-    "delete": tokens.DELETE,
-    "create": 16,
-    "get": 32,
-    "update": 64,
-    "join": 128,
-}
-
-_LONGEST_UUID: Final = 64
 
 
 def _check_patterns(
@@ -53,8 +41,8 @@ def _check_channels(
 
 
 def _check_uuid(_context: click.Context, _option: click.Parameter, uuid: str | None) -> str | None:
-    if uuid is not None and not 0 < len(uuid) <= _LONGEST_UUID:
-        raise click.BadParameter(f"It must be 1 to {_LONGEST_UUID} characters long.")
+    if uuid is not None and not 0 < len(uuid) <= LONGEST_UUID:
+        raise click.BadParameter(f"It must be 1 to {LONGEST_UUID} characters long.")
     return uuid
 
 
@@ -79,7 +67,7 @@ def _check_uuid(_context: click.Context, _option: click.Parameter, uuid: str | N
 @click.option(
     "--permission",
     "permissions",
-    type=click.Choice(tuple(PERMISSIONS)),
+    type=click.Choice(PERMISSIONS),
     multiple=True,
     required=True,
     help="What is granted; may be repeated.",
@@ -114,7 +102,7 @@ def token(  # noqa: PLR0913 - an option each
     """  # noqa: D301 - \b is click's: it keeps the lines of the example
     if not channels and not patterns:
         raise click.UsageError("At least one --channel or --pattern is needed.")
-    bits = sum(PERMISSIONS[name] for name in set(permissions))
+    bits = sum(1 << PERMISSIONS.index(name) for name in set(permissions))
     fields: dict[bytes, Any] = {
         b"v": 2,
         b"t": int(time.time()),

@@ -11,8 +11,9 @@ from expunge.deadline import Context
 from expunge.http.endpoint import Handler, endpoint
 from expunge.http.request import Event
 from expunge.http.response import Response
+from expunge.vocabulary import UUID
 
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_UUID = re.compile(UUID)
 
 
 def handler(event: Event, context: Context) -> Response:

@@ -11,7 +11,8 @@ from cli.dynamodb import create_table
 from cli.load import load_files
 from cli.main import run
 from expunge.table.items import Item, writes
-from expunge.table.records import MAX_PAYLOAD, parse
+from expunge.table.records import parse
+from expunge.vocabulary import MAX_PAYLOAD
 from tests.world import World
 
 ENDPOINT = "01961e00-0000-7000-8000-000000000001"

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from expunge import timestamps
 from expunge.table.json_text import compact
-from expunge.table.records import KINDS, MAX_LINE, MAX_PAYLOAD, ApiKey, BadLine, Message, parse
+from expunge.table.records import KINDS, MAX_LINE, ApiKey, BadLine, Message, parse
+from expunge.vocabulary import MAX_PAYLOAD
 
 ID = "01961e00-0000-7000-8000-000000000101"
 ENDPOINT = "01961e00-0000-7000-8000-000000000001"

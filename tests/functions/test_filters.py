@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from delete_pull_events import handler
 from expunge import timestamps
-from expunge.webhooks.filters import PULL_STATUSES
+from expunge.vocabulary import PULL_STATUSES
 from tests.world import PULL, World, call, message_id
 
 START = datetime(2026, 4, 1, tzinfo=UTC)

@@ -9,7 +9,17 @@ import expunge
 PACKAGE = Path(expunge.__file__).parent
 
 FLOORS = (
-    {"errors", "settings", "deadline", "telemetry", "timestamps", "timetokens", "cache", "problems"},
+    {
+        "errors",
+        "settings",
+        "deadline",
+        "telemetry",
+        "timestamps",
+        "timetokens",
+        "cache",
+        "problems",
+        "vocabulary",
+    },
     {"table"},
     {"http", "deletions"},
     {"webhooks", "linked", "history"},

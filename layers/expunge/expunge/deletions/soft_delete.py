@@ -17,6 +17,7 @@ from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.errors import OutOfTime, StoreError, Unavailable
 from expunge.table import keys
+from expunge.table.flags import assignments, flags
 from expunge.table.search import Partition
 from expunge.table.store import Item, Store
 from expunge.table.transactions import LIMIT, Transaction
@@ -51,6 +52,16 @@ class Deletion:
         purge_at = now + timedelta(days=retention_days)
         return cls(request_id, deleted_by, timestamps.millis(now), timestamps.millis(purge_at))
 
+    def flags(self, pk: str) -> dict[str, str]:
+        """What it writes on the message with that partition key."""
+        return flags(
+            pk,
+            deleted_at=self.deleted_at,
+            deleted_by=self.deleted_by,
+            delete_request_id=self.request_id,
+            purge_at=self.purge_at,
+        )
+
     def made(self, item: Item) -> bool:
         """Whether it was this deletion that flagged that item."""
         return item.get("delete_request_id") == {"S": self.request_id} and item.get("deleted_at") == {
@@ -74,15 +85,7 @@ class Target:
 
     def write(self, table: str) -> dict[str, Any]:
         """Give the update that flags it."""
-        deletion = self.deletion
-        values = {
-            ":at": {"S": deletion.deleted_at},
-            ":by": {"S": deletion.deleted_by},
-            ":request": {"S": deletion.request_id},
-            ":due": {"S": deletion.purge_at},
-            ":bin": {"S": keys.bin_shard(self.pk)},
-            ":order": {"S": keys.bin_order(deletion.purge_at, self.pk)},
-        }
+        clause, values = assignments(self.deletion.flags(self.pk))
         condition = "attribute_exists(pk) AND attribute_not_exists(deleted_at)"
         if self.place is not None:
             condition = f"{self.place.attribute} = :place AND attribute_not_exists(deleted_at)"
@@ -91,10 +94,7 @@ class Target:
             "Update": {
                 "TableName": table,
                 "Key": {"pk": {"S": self.pk}, "sk": {"S": keys.MESSAGE}},
-                "UpdateExpression": (
-                    "SET deleted_at = :at, deleted_by = :by, delete_request_id = :request, purge_at = :due,"
-                    " state_pk = :bin, state_sk = :order REMOVE group_pk"
-                ),
+                "UpdateExpression": f"SET {clause} REMOVE group_pk",
                 "ConditionExpression": condition,
                 "ExpressionAttributeValues": values,
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",

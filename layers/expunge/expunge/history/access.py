@@ -19,9 +19,9 @@ from expunge.history import signatures
 from expunge.history.tokens import Sealed
 from expunge.table import keys
 from expunge.table.store import Store
+from expunge.vocabulary import LONGEST_AUTH_KEY, SUB_KEY
 
-_LONGEST_AUTH_KEY = 256
-_SUB_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_SUB_KEY = re.compile(SUB_KEY)
 _MOST_SECONDS_OFF = 60
 _BAD_REQUEST = 400
 
@@ -176,7 +176,7 @@ def _refusal_by_auth(records: _Records, keyset: Keyset, asked: Asked) -> AccessD
             if token.expires_at <= timestamps.now().timestamp():
                 return AccessDenied("Token is expired")
             lacking = token.lacking(asked.channels, asked.uuid)
-    elif asked.auth is not None and 0 < len(asked.auth) <= _LONGEST_AUTH_KEY:
+    elif asked.auth is not None and 0 < len(asked.auth) <= LONGEST_AUTH_KEY:
         lacking = _not_granted(records, asked, asked.auth)
     return AccessDenied("Forbidden", channels=lacking) if lacking else None
 

@@ -15,10 +15,9 @@ from expunge.history import access
 from expunge.http.endpoint import Call
 from expunge.http.request import Request
 from expunge.table.store import store
+from expunge.vocabulary import LONGEST_CHANNEL, LONGEST_UUID
 
 _MOST_CHANNELS = 50
-_LONGEST_CHANNEL = 92
-_LONGEST_UUID = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +38,8 @@ def permitted(request: Request) -> Call[Stretch]:
     channels = _channels(raw_channels)
     asked_for = timetokens.between(_timetoken(query, "start"), _timetoken(query, "end"))
     uuid = query.get("uuid")
-    if uuid is not None and not _at_most(_LONGEST_UUID, uuid):
-        raise InvalidRequest(f"uuid must be at most {_LONGEST_UUID} UTF-8 characters long")
+    if uuid is not None and not _at_most(LONGEST_UUID, uuid):
+        raise InvalidRequest(f"uuid must be at most {LONGEST_UUID} UTF-8 characters long")
     asked = access.Asked(
         sub_key,
         channels,
@@ -58,10 +57,10 @@ def permitted(request: Request) -> Call[Stretch]:
 
 def _channels(text: str) -> list[str]:
     names = text.split(",")
-    good = all(name.strip() and _at_most(_LONGEST_CHANNEL, name) for name in names)
+    good = all(name.strip() and _at_most(LONGEST_CHANNEL, name) for name in names)
     if not good or len(names) > _MOST_CHANNELS:
         raise InvalidRequest(
-            f"channels must be 1 to {_MOST_CHANNELS} names of 1 to {_LONGEST_CHANNEL} UTF-8 characters,"
+            f"channels must be 1 to {_MOST_CHANNELS} names of 1 to {LONGEST_CHANNEL} UTF-8 characters,"
             " separated by commas"
         )
     return list(dict.fromkeys(names))

@@ -91,7 +91,7 @@ class _DatedLater(Target):
 
     def write(self, table: str) -> dict[str, Any]:
         entry = super().write(table)
-        entry["Update"]["ConditionExpression"] += " AND stored_at < :at"
+        entry["Update"]["ConditionExpression"] += " AND stored_at < :deleted_at"
         return entry
 
 

@@ -13,8 +13,7 @@ from expunge.cache import Cache
 from expunge.deadline import Deadline
 from expunge.table import keys
 from expunge.table.store import Store
-
-_LONGEST_KEY = 256
+from expunge.vocabulary import LONGEST_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ _good: Cache[str, ApiKey] = Cache()
 
 def find(store: Store, presented: str, deadline: Deadline) -> ApiKey | None:
     """Look a key up; None if it is unknown or revoked. Raises StoreError."""
-    if not 0 < len(presented) <= _LONGEST_KEY:
+    if not 0 < len(presented) <= LONGEST_KEY:
         return None
     digest = sha256(presented.encode(errors="surrogatepass")).hexdigest()
     known = _good.get(digest)

@@ -19,10 +19,12 @@ from expunge.deletions.soft_delete import Deletion
 from expunge.errors import StoreError
 from expunge.problems import Problem
 from expunge.table import keys
+from expunge.table.flags import assignments
 from expunge.table.store import ConditionFailed, Item, Store, key
 from expunge.telemetry import logger
+from expunge.vocabulary import MESSAGE_ID
 
-_ID = re.compile(r"msg_[0-9A-HJKMNP-TV-Z]{26}")
+_ID = re.compile(MESSAGE_ID)
 
 # Clocks differ a little; a lease must not run out while the function that holds it can still be alive.
 _CLOCK_SKEW = 3.0
@@ -79,23 +81,13 @@ class Claim:
                 raise _unavailable(refused.found) from None
 
     def _flags(self, deletion: Deletion) -> dict[str, Any]:
+        clause, values = assignments(deletion.flags(self.pk) | {"erased_at": deletion.deleted_at})
         return {
             "TableName": self.store.table,
             "Key": key(self.pk, keys.MESSAGE),
-            "UpdateExpression": (
-                "SET deleted_at = :at, deleted_by = :by, delete_request_id = :request, purge_at = :due,"
-                " erased_at = :at, state_pk = :bin, state_sk = :order REMOVE claim_id, claim_until"
-            ),
+            "UpdateExpression": f"SET {clause} REMOVE claim_id, claim_until",
             "ConditionExpression": "claim_id = :claim AND attribute_not_exists(deleted_at)",
-            "ExpressionAttributeValues": {
-                ":at": {"S": deletion.deleted_at},
-                ":by": {"S": deletion.deleted_by},
-                ":request": {"S": deletion.request_id},
-                ":due": {"S": deletion.purge_at},
-                ":bin": {"S": keys.bin_shard(self.pk)},
-                ":order": {"S": keys.bin_order(deletion.purge_at, self.pk)},
-                ":claim": {"S": self.id},
-            },
+            "ExpressionAttributeValues": values | {":claim": {"S": self.id}},
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from expunge import timestamps, timetokens
 from expunge.table import keys
+from expunge.table.flags import flags
 from expunge.table.records import (
     ApiKey,
     AuthGrant,
@@ -181,15 +182,13 @@ def _message(record: Message, pk: str, **live_index: str) -> list[Write]:
 
 
 def _deletion(record: Message, pk: str) -> dict[str, str]:
-    purge_at = timestamps.millis(timestamps.parse(record.purge_at))
-    return {
-        "deleted_at": timestamps.millis(timestamps.parse(record.deleted_at)),
-        "deleted_by": record.deleted_by,
-        "delete_request_id": record.delete_request_id,
-        "purge_at": purge_at,
-        "state_pk": keys.bin_shard(pk),
-        "state_sk": keys.bin_order(purge_at, pk),
-    }
+    return flags(
+        pk,
+        deleted_at=timestamps.millis(timestamps.parse(record.deleted_at)),
+        deleted_by=record.deleted_by,
+        delete_request_id=record.delete_request_id,
+        purge_at=timestamps.millis(timestamps.parse(record.purge_at)),
+    )
 
 
 def _received(record: InboundMessage | PullEvent) -> str:

@@ -5,7 +5,7 @@ A field's description completes the sentence "<field> must be ...".
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Final, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -20,10 +20,24 @@ from pydantic_core import PydanticCustomError
 
 from expunge import timestamps, timetokens
 from expunge.problems import CATALOGUE
+from expunge.table.flags import OF_A_DELETION
 from expunge.table.json_text import NotJson, compact, read
-
-MAX_PAYLOAD: Final = 350 * 1024
-"""Bytes of a payload's compact JSON. DynamoDB takes items of up to 400 KB."""
+from expunge.vocabulary import (
+    ACCOUNT_ID,
+    LONGEST_AUTH_KEY,
+    LONGEST_CHANNEL,
+    LONGEST_EVENT_TYPE,
+    LONGEST_KEY,
+    MAX_PAYLOAD,
+    MESSAGE_ID,
+    SUB_KEY,
+    UUID,
+    InboundStatus,
+    OutboundStatus,
+    Permission,
+    PullStatus,
+    Scope,
+)
 
 MAX_LINE: Final = 8 * 1024 * 1024
 """Bytes. A payload at its limit takes up to six times its size where every character is escaped."""
@@ -61,8 +75,17 @@ def _within_limits(payload: Any) -> bytes:
     except ValueError as error:
         raise _own_words("payload must hold no number beyond 1.8e308") from error
     if len(text) > MAX_PAYLOAD:
-        raise _own_words("payload must be at most 350 KB of compact JSON")
+        raise _own_words(f"payload must be at most {MAX_PAYLOAD // 1024} KB of compact JSON")
     return text
+
+
+def _whole(pattern: str) -> str:
+    return f"^(?:{pattern})$"
+
+
+def _one_of(literal: Any) -> str:
+    *names, last = get_args(literal)
+    return f"{', '.join(names)} or {last}"
 
 
 def _own_words(sentence: str) -> PydanticCustomError:
@@ -71,12 +94,10 @@ def _own_words(sentence: str) -> PydanticCustomError:
 
 _OWN_WORDS: Final = "own_words"
 
-AccountId = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="1 to 64 letters, digits, _ or -")
-]
+AccountId = Annotated[str, Field(pattern=_whole(ACCOUNT_ID), description="1 to 64 letters, digits, _ or -")]
 Uuid = Annotated[
     str,
-    StringConstraints(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$", to_lower=True),
+    StringConstraints(pattern=_whole(UUID), to_lower=True),
     Field(description="a UUID such as 01961e00-0000-7000-8000-000000000001"),
 ]
 Rfc3339 = Annotated[
@@ -86,13 +107,17 @@ Rfc3339 = Annotated[
     AfterValidator(_rfc3339),
 ]
 Visible = Annotated[
-    str, Field(pattern=r"^[!-~]{1,256}$", description="1 to 256 printable ASCII characters without blanks")
+    str,
+    Field(
+        pattern=f"^[!-~]{{1,{LONGEST_KEY}}}$",
+        description=f"1 to {LONGEST_KEY} printable ASCII characters without blanks",
+    ),
 ]
 Name = Annotated[str, Field(max_length=256, description="text of at most 256 characters")]
 MessageId = Annotated[
     str,
     Field(
-        pattern=r"^msg_[0-9A-HJKMNP-TV-Z]{26}$",
+        pattern=_whole(MESSAGE_ID),
         description="msg_ and 26 characters of Crockford's base32 in capitals",
     ),
 ]
@@ -101,22 +126,10 @@ LinkState = Annotated[
     AfterValidator(_state),
     Field(description="connected or one of the API's error types, such as disconnected_account"),
 ]
-SubKey = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$", description="1 to 128 letters, digits, _ or -")
-]
-Channel = Annotated[str, Field(min_length=1, max_length=92), AfterValidator(_channel)]
-_CHANNEL: Final = "1 to 92 characters without a comma, not all of them blank"
-Permission = Literal["read", "write", "manage", "delete", "create", "get", "update", "join"]
+SubKey = Annotated[str, Field(pattern=_whole(SUB_KEY), description="1 to 128 letters, digits, _ or -")]
+Channel = Annotated[str, Field(min_length=1, max_length=LONGEST_CHANNEL), AfterValidator(_channel)]
+_CHANNEL: Final = f"1 to {LONGEST_CHANNEL} characters without a comma, not all of them blank"
 Payload = Annotated[Any, AfterValidator(_within_limits)]
-
-Scope = Literal[
-    "inbound:delete",
-    "pull:delete",
-    "outbound:delete",
-    "messages:delete",
-    "deletions:read",
-    "deletions:restore",
-]
 
 
 class Record(BaseModel):
@@ -158,7 +171,7 @@ class PullEndpoint(Owned):
 class Message(Record):
     """What the messages of all families share."""
 
-    DELETION: ClassVar = ("deleted_at", "deleted_by", "delete_request_id", "purge_at")
+    DELETION: ClassVar = OF_A_DELETION
     """What the service adds to a deleted message; a line has all of it or none."""
 
     payload: Annotated[Payload, Field(repr=False)] = None
@@ -195,8 +208,8 @@ class InboundMessage(OwnedMessage):
     id: Uuid
     inbound_endpoint_id: Uuid
     status: Annotated[
-        Literal["queued", "delivering", "succeeded", "pending_retry", "failed_permanent"],
-        Field(description="queued, delivering, succeeded, pending_retry or failed_permanent"),
+        InboundStatus,
+        Field(description=_one_of(InboundStatus)),
     ]
     received_at: Rfc3339
 
@@ -206,10 +219,15 @@ class PullEvent(OwnedMessage):
 
     id: Uuid
     pull_endpoint_id: Uuid
-    event_type: Annotated[str, Field(min_length=1, max_length=256, description="text of 1 to 256 characters")]
-    status: Annotated[
-        Literal["stored", "fetched", "delivered"], Field(description="stored, fetched or delivered")
+    event_type: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=LONGEST_EVENT_TYPE,
+            description=f"text of 1 to {LONGEST_EVENT_TYPE} characters",
+        ),
     ]
+    status: Annotated[PullStatus, Field(description=_one_of(PullStatus))]
     received_at: Rfc3339
 
 
@@ -226,8 +244,8 @@ class OutboundMessage(OwnedMessage):
     id: Uuid
     endpoint_id: Uuid
     status: Annotated[
-        Literal["queued", "delivering", "succeeded", "pending_retry", "failed_permanent"],
-        Field(description="queued, delivering, succeeded, pending_retry or failed_permanent"),
+        OutboundStatus,
+        Field(description=_one_of(OutboundStatus)),
     ]
     created_at: Rfc3339
 
@@ -264,7 +282,13 @@ class AuthGrant(Record):
 
     sub_key: SubKey
     auth_key: Annotated[
-        str, Field(min_length=1, max_length=256, repr=False, description="text of 1 to 256 characters")
+        str,
+        Field(
+            min_length=1,
+            max_length=LONGEST_AUTH_KEY,
+            repr=False,
+            description=f"text of 1 to {LONGEST_AUTH_KEY} characters",
+        ),
     ]
     channels: Annotated[
         list[Channel],

@@ -21,11 +21,8 @@ from pydantic_core import PydanticCustomError
 from expunge import timestamps
 from expunge.errors import InvalidRequest
 from expunge.table.search import Range
+from expunge.vocabulary import INBOUND_STATUSES, LONGEST_EVENT_TYPE, OUTBOUND_STATUSES, PULL_STATUSES
 from expunge.webhooks.parameters import A_UUID, refuse_unknown, uuid
-
-INBOUND_STATUSES = ("queued", "delivering", "succeeded", "pending_retry", "failed_permanent")
-OUTBOUND_STATUSES = INBOUND_STATUSES
-PULL_STATUSES = ("stored", "fetched", "delivered")
 
 _INSTANT = "an RFC 3339 time with an offset, such as 2026-04-05T14:23:11Z"
 
@@ -137,7 +134,12 @@ class PullFilters(Filters):
     """Filters of POST /v1/pull-endpoints/{id}/events/delete-all."""
 
     status: EventStatuses = Field(PULL_STATUSES, description=_list_of(PULL_STATUSES))
-    event_type: str | None = Field(None, min_length=1, max_length=256, description="1 to 256 characters long")
+    event_type: str | None = Field(
+        None,
+        min_length=1,
+        max_length=LONGEST_EVENT_TYPE,
+        description=f"1 to {LONGEST_EVENT_TYPE} characters long",
+    )
     after: Instant | None = Field(None, alias="received_after", description=_INSTANT)
     before: Instant | None = Field(None, alias="received_before", description=_INSTANT)
 

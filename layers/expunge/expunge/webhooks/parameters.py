@@ -7,10 +7,11 @@ from typing import Any
 
 from expunge.errors import InvalidRequest
 from expunge.http.request import Request
+from expunge.vocabulary import UUID
 
 A_UUID = "a UUID, such as 01935abc-def0-7123-4567-890abcdef012"
 
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_UUID = re.compile(UUID)
 _MOST_IDS = 100
 _LONGEST_ID = 128
 # Characters of an unknown name that an answer repeats.
