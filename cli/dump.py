@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import click
 from pydantic_core import to_json
 
+from cli import settings
 from cli.dynamodb import client as connect
 from cli.dynamodb import store_options
 from expunge.table import keys
@@ -25,14 +26,39 @@ STATES: Final[tuple[State, ...]] = ("live", "deleted", "all")
 @click.command()
 @click.option("--kind", type=click.Choice(tuple(MESSAGE_KINDS)), help="Only messages of this kind.")
 @click.option("--state", type=click.Choice(STATES), default="all", show_default=True, help="Only these.")
+@click.option(
+    "--settings",
+    "with_settings",
+    is_flag=True,
+    help="Before them, print endpoints, linked accounts, keysets without their secret keys, and of API keys "
+    "that are not revoked the ids. The table is then read twice.",
+)
 @store_options
-def dump(kind: str | None, state: State, dynamodb_url: str, table: str) -> None:
+def dump(*, kind: str | None, state: State, with_settings: bool, dynamodb_url: str, table: str) -> None:
     """Print messages as JSON lines that `expunge load` reads.
 
-    A deleted message carries who deleted it, when, and when it is due for purging.
+    A deleted message carries who deleted it, when, and when it is due for purging. Grants of auth keys are
+    never printed: the table knows only digests of these keys.
     """
+    if with_settings:
+        _print_settings(connect(dynamodb_url), table)
     for line in dump_lines(connect(dynamodb_url), table, kind=kind, state=state):
         sys.stdout.buffer.write(line)
+
+
+def _print_settings(client: "DynamoDBClient", table: str) -> None:
+    grants = 0
+    for record in settings.records(client, table):
+        if record is None:
+            grants += 1
+            continue
+        sys.stdout.buffer.write(to_json(record) + b"\n")
+    if grants:
+        click.echo(
+            f"expunge: grants of auth keys are not printed ({grants} there are), because the table knows only"
+            " digests of these keys; load them again from where they came",
+            err=True,
+        )
 
 
 def dump_lines(

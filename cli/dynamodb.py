@@ -1,5 +1,6 @@
 """The DynamoDB that a command talks to: embedded, DynamoDB Local or AWS's own."""
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -8,6 +9,8 @@ from urllib.parse import urlsplit
 import click
 
 from cli.template import default_table_name, table_definition
+from expunge.deadline import Deadline
+from expunge.errors import StoreError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -57,6 +60,12 @@ def client(url: str) -> "DynamoDBClient":
     )
 
 
+def soon() -> Deadline:
+    """A deadline for a call that somebody waits for: half a minute from now."""
+    end = time.monotonic() + 30
+    return Deadline(lambda: int(1000 * (end - time.monotonic())))
+
+
 def create_table(client: "DynamoDBClient", name: str) -> bool:
     """Create the template's table under ``name`` and wait until it can be used; False if it was there."""
     created = False
@@ -82,11 +91,13 @@ def check_url(_context: click.Context, _option: click.Parameter, url: str | None
     return url
 
 
-def explain(error: Exception) -> str | None:
+def explain(error: Exception) -> str | None:  # noqa: PLR0911 - one for each kind
     """Say in a sentence what DynamoDB or the way to it is lacking; None for an error of another kind."""
     from botocore import exceptions  # noqa: PLC0415 - slow to import, and only needed when something failed
 
     match error:
+        case StoreError():
+            return _shortcoming(error)
         case exceptions.EndpointConnectionError() | exceptions.ConnectTimeoutError():
             url = error.kwargs["endpoint_url"].rstrip("/")
             return f"DynamoDB cannot be reached at {url}; is `expunge serve` running?"
@@ -99,6 +110,13 @@ def explain(error: Exception) -> str | None:
         case exceptions.BotoCoreError():
             return f"DynamoDB could not be used: {error}".rstrip(".")
     return None
+
+
+def _shortcoming(error: StoreError) -> str:
+    """Say what the SDK said, if that is behind it."""
+    cause = error.__cause__
+    said = explain(cause) if isinstance(cause, Exception) else None
+    return said or f"{error.reason}; try again in a while"
 
 
 def _refusal(code: str, message: str) -> str:

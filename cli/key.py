@@ -3,24 +3,20 @@
 import json
 import secrets
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from functools import partial
+from itertools import islice
+from typing import Any, Final, get_args
 
 import click
 
 from cli.dynamodb import client as connect
-from cli.dynamodb import store_options
+from cli.dynamodb import soon, store_options
 from expunge import timestamps
 from expunge.table import keys
 from expunge.table.items import key_id, writes
 from expunge.table.records import BadLine, parse
+from expunge.table.store import Item, Store
 from expunge.vocabulary import Scope
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-    from expunge.table.items import Item
-
-account_option = click.option("--account", metavar="ID", required=True, help="The account that it is for.")
 
 
 @click.group()
@@ -32,7 +28,8 @@ def key() -> None:
 
 
 @key.command()
-@account_option
+@click.option("--account", metavar="ID", required=True, help="The account that it is for.")
+@click.option("--label", metavar="TEXT", help="Something to tell it from other keys by.")
 @click.option(
     "--scope",
     "scopes",
@@ -45,7 +42,13 @@ def key() -> None:
 )
 @store_options
 def create(
-    account: str, scopes: Sequence[str], expires_at: str | None, dynamodb_url: str, table: str
+    *,
+    account: str,
+    label: str | None,
+    scopes: Sequence[str],
+    expires_at: str | None,
+    dynamodb_url: str,
+    table: str,
 ) -> None:
     """Make a key and print it, with its id.
 
@@ -53,6 +56,8 @@ def create(
     """
     secret = f"hb_live_{secrets.token_urlsafe(32)}"
     fields: dict[str, Any] = {"kind": "api_key", "key": secret, "account_id": account}
+    if label is not None:
+        fields["label"] = label
     if scopes:
         fields["scopes"] = list(dict.fromkeys(scopes))
     if expires_at is not None:
@@ -61,68 +66,83 @@ def create(
         [write] = writes(parse(json.dumps(fields).encode()))
     except BadLine as error:
         raise click.UsageError(f"{error}.") from error
-    connect(dynamodb_url).put_item(TableName=table, **write["Put"])
+    connect(dynamodb_url).update_item(TableName=table, **write["Update"])
     click.echo(json.dumps({"key_id": key_id(secret), "key": secret}))
 
 
 @key.command(name="list")
-@account_option
+@click.option("--account", metavar="ID", help="Only the keys of this account.")
 @store_options
-def list_keys(account: str, dynamodb_url: str, table: str) -> None:
-    """List an account's keys, revoked ones too.
+def list_keys(account: str | None, dynamodb_url: str, table: str) -> None:
+    """List API keys, revoked ones too.
 
-    Prints JSON lines: ids, scopes, expiry and since when revoked; never a key.
+    Prints JSON lines: id, account, label, when it was made, the day (UTC) of its last use, scopes, end, and
+    since when it is revoked; never a key. A key without scopes has all of them, one without an end has none.
     """
-    client = connect(dynamodb_url)
-    for place in _places(client, table, account):
-        item = client.get_item(TableName=table, Key=place, ConsistentRead=True).get("Item")
-        if item is not None:
-            click.echo(json.dumps(_shown(item)))
+    store = Store(connect(dynamodb_url), table)
+    places = _places(store, account)
+    while some := list(islice(places, _BATCH)):
+        found = {item["pk"]["S"]: item for item in store.get_batch(some, soon(), ", ".join(_READ))}
+        for pk, _ in some:
+            if pk in found:
+                click.echo(json.dumps(_shown(found[pk])))
 
 
 @key.command()
 @click.argument("key_id")
-@account_option
+@click.option("--account", metavar="ID", help="Only if it is a key of this account.")
 @store_options
-def revoke(key_id: str, account: str, dynamodb_url: str, table: str) -> None:
+def revoke(key_id: str, account: str | None, dynamodb_url: str, table: str) -> None:
     """End a key for good.
 
     Functions that have just seen it forget it within a minute.
     """
-    client = connect(dynamodb_url)
-    for place in _places(client, table, account, key_id):
-        item = client.update_item(
-            TableName=table,
-            Key=place,
+    store = Store(connect(dynamodb_url), table)
+    for pk, sk in _places(store, account, key_id):
+        item = store.update(
+            pk,
+            sk,
+            soon(),
             UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :now)",
-            ConditionExpression="attribute_exists(pk)",
             ExpressionAttributeValues={":now": {"S": timestamps.millis(timestamps.now())}},
             ReturnValues="ALL_NEW",
-        )["Attributes"]
+        )
         click.echo(json.dumps(_shown(item)))
         return
-    raise click.ClickException(f"the account {account!r} has no key with the id {key_id!r}")
-
-
-def _places(client: "DynamoDBClient", table: str, account: str, key_id: str = "") -> Iterator["Item"]:
-    """Where the account's keys are, or the one with that id."""
-    pages = client.get_paginator("query").paginate(
-        TableName=table,
-        IndexName=keys.BY_STATE,
-        KeyConditionExpression="state_pk = :account" + (" AND state_sk = :id" if key_id else ""),
-        ExpressionAttributeValues={
-            ":account": {"S": keys.account_keys(account)},
-            **({":id": {"S": key_id}} if key_id else {}),
-        },
-        ProjectionExpression="pk, sk",
+    where = "there is" if account is None else f"the account {account!r} has"
+    raise click.ClickException(
+        f"{where} no key with the id {key_id!r}; `expunge key list` shows those there are"
     )
-    for page in pages:
-        yield from page["Items"]
 
 
-def _shown(item: "Item") -> dict[str, Any]:
-    """Leave out what is not there: without scopes it has all of them, without an end it has none."""
-    shown: dict[str, Any] = {"key_id": item["key_id"]["S"]}
+def _places(store: Store, account: str | None, key_id: str = "") -> Iterator[tuple[str, str]]:
+    """Partition and sort keys of all API keys, or of an account's, or of the one with that id."""
+    index, attribute, pk = keys.BY_STATE, "state_pk", keys.API_KEYS
+    if account is not None:
+        index, attribute, pk = keys.BY_GROUP, "group_pk", keys.account_keys(account)
+    condition, values = f"{attribute} = :pk", {":pk": {"S": pk}}
+    if key_id:
+        condition, values[":id"] = f"{condition} AND state_sk = :id", {"S": key_id}
+    query = partial(
+        store.query, IndexName=index, KeyConditionExpression=condition, ExpressionAttributeValues=values
+    )
+    page = query(soon())
+    while True:
+        yield from ((item["pk"]["S"], item["sk"]["S"]) for item in page.items)
+        if page.start is None:
+            return
+        page = query(soon(), ExclusiveStartKey=page.start)
+
+
+_TEXTS: Final = ("key_id", "account_id", "label", "created_at", "last_used_on", "expires_at", "revoked_at")
+_READ: Final = ("pk", "scopes", *_TEXTS)
+
+_BATCH: Final = 100
+"""Items that BatchGetItem takes."""
+
+
+def _shown(item: Item) -> dict[str, Any]:
+    shown: dict[str, Any] = {name: item[name]["S"] for name in _TEXTS if name in item}
     if "scopes" in item:
         shown["scopes"] = [scope["S"] for scope in item["scopes"]["L"]]
-    return shown | {name: item[name]["S"] for name in ("expires_at", "revoked_at") if name in item}
+    return shown

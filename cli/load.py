@@ -6,7 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -14,9 +14,11 @@ import click
 
 from cli.dynamodb import client as connect
 from cli.dynamodb import store_options
+from cli.settings import Place, lacking, owner
 from cli.transactions import Change, write
 from expunge.table.items import writes
-from expunge.table.records import MAX_LINE, MESSAGE_KINDS, BadLine, parse
+from expunge.table.records import MAX_LINE, MESSAGE_KINDS, BadLine, Message, Record, parse
+from expunge.table.store import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -40,6 +42,10 @@ class LoadResult:
     """Messages left alone because they are deleted in the table."""
     revoked: int
     """API keys left alone because they are revoked in the table."""
+    withheld: Mapping[str, int] = field(default_factory=dict)
+    """Lines by kind that were passed over because they lack a secret, as `dump --settings` prints them."""
+    astray: Mapping[Place, int] = field(default_factory=dict)
+    """Messages by what they belong to, where that is not in the table."""
 
     @property
     def records(self) -> int:
@@ -55,6 +61,25 @@ class LoadResult:
             said += f"; {self.revoked} revoked, left as they are"
         return said
 
+    @property
+    def remarks(self) -> Iterator[str]:
+        """Sentences on what may need doing."""
+        if self.withheld:
+            kinds = " and ".join(f"{count} {kind}" for kind, count in self.withheld.items())
+            yield (
+                f"{kinds} passed over, because they lack their secrets; make API keys by `expunge key create`"
+                " and load keysets from where they came"
+            )
+        if self.astray:
+            places = [place.name for place in self.astray]
+            named = ", ".join(places[:_NAMED]) + (
+                f" and {len(places) - _NAMED} more" if places[_NAMED:] else ""
+            )
+            yield (
+                f"messages that belong to what is not in the table: {sum(self.astray.values())};"
+                f" load the records of {named}"
+            )
+
 
 @click.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -65,7 +90,15 @@ def load(files: tuple[Path, ...], dynamodb_url: str, table: str) -> None:
     Nothing is written unless every line is good. Loading a line twice is harmless: a message that is
     deleted stays deleted.
     """
-    click.echo(load_files(connect(dynamodb_url), table, files, progress=sys.stderr.isatty()))
+    result = load_files(connect(dynamodb_url), table, files, progress=sys.stderr.isatty())
+    click.echo(result)
+    remark(result)
+
+
+def remark(result: LoadResult) -> None:
+    """Print on standard error what may need doing after a load."""
+    for sentence in result.remarks:
+        click.echo(f"expunge: {sentence}", err=True)
 
 
 def load_files(
@@ -79,27 +112,51 @@ def load_files(
     Raises BadInput, with nothing written, for a line that is no record and a file that cannot be read.
     """
     with tempfile.TemporaryFile(prefix="expunge-load-") as spool:
-        kinds = _check(paths, spool, progress=progress)
+        checked = _check(paths, spool, progress=progress)
         spool.seek(0)
         refused: Counter[str] = Counter()
-        if kinds:
+        if checked.kinds:
             client.describe_table(TableName=table)  # a table that is not there is no reason to try for long
-            refused = _write(client, table, spool, kinds.total(), progress=progress)
-    kept = sum(refused[kind] for kind in MESSAGE_KINDS)
-    return LoadResult(kinds=dict(sorted(kinds.items())), kept=kept, revoked=refused["api_key"])
+            refused = _write(client, table, spool, checked.kinds.total(), progress=progress)
+    return LoadResult(
+        kinds=dict(sorted(checked.kinds.items())),
+        kept=sum(refused[kind] for kind in MESSAGE_KINDS),
+        revoked=refused["api_key"],
+        withheld=dict(sorted(checked.withheld.items())),
+        # Looked up last: what the files bring is there by now.
+        astray={place: checked.owners[place] for place in lacking(Store(client, table), checked.owners)},
+    )
 
 
-def _check(paths: Sequence[Path], spool: IO[bytes], *, progress: bool) -> Counter[str]:
-    kinds: Counter[str] = Counter()
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What is in the files."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    withheld: Counter[str] = field(default_factory=Counter)
+    owners: Counter[Place] = field(default_factory=Counter)
+
+    def note(self, record: Record) -> bool:
+        """Count a record; False if it cannot be stored."""
+        if record.withheld:
+            self.withheld[record.kind] += 1
+            return False
+        self.kinds[record.kind] += 1
+        if isinstance(record, Message):
+            self.owners[owner(record)] += 1
+        return True
+
+
+def _check(paths: Sequence[Path], spool: IO[bytes], *, progress: bool) -> _Checked:
+    checked = _Checked()
     with _bar("checking", _total_size(paths), shown=progress) as advance:
         for path in paths:
             for number, line in enumerate(_lines(path), start=1):
-                change = _change(line.removeprefix(_BOM) if number == 1 else line, path, number)
-                if change is not None:
-                    pickle.dump(change, spool)
-                    kinds[change.kind] += 1
+                record = _record(line.removeprefix(_BOM) if number == 1 else line, path, number)
+                if record is not None and checked.note(record):
+                    pickle.dump(Change(record.kind, writes(record)), spool)
                 advance(len(line))
-    return kinds
+    return checked
 
 
 def _write(
@@ -111,15 +168,14 @@ def _write(
         return write(client, table, changes, advance)
 
 
-def _change(line: bytes, path: Path, number: int) -> Change | None:
-    """Turn a line into what it changes: nothing if it is blank."""
+def _record(line: bytes, path: Path, number: int) -> Record | None:
+    """Read a line; None if it is blank."""
     if not line.strip():
         return None
     try:
-        record = parse(line)
+        return parse(line)
     except BadLine as error:
         raise BadInput(f"{click.format_filename(path)}:{number}: {error}") from error
-    return Change(record.kind, writes(record))
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -156,6 +212,9 @@ def _bar(label: str, length: int | None, *, shown: bool) -> Iterator[Callable[[i
         bar.finish()
         bar.render_progress()
 
+
+_NAMED: Final = 10
+"""Of what is missing, so many are named."""
 
 _RENDERINGS: Final = 200
 _PIPE_STEP: Final = 200_000_000

@@ -134,9 +134,9 @@ def _fill(store: "DynamoDBClient", files: Sequence[Path]) -> None:
     table = default_table_name()
     create_table(store, table)
     if files:
-        from cli.load import load_files  # noqa: PLC0415 - slow to import, and often not needed
+        from cli.load import load_files, remark  # noqa: PLC0415 - slow to import, and often not needed
 
-        load_files(store, table, files)
+        remark(load_files(store, table, files))
 
 
 def _environments(

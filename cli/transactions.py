@@ -53,16 +53,19 @@ class Change:
     @property
     def keys(self) -> set[Key]:
         """What it writes to."""
-        items = [write["Put"]["Item"] if "Put" in write else write["Delete"]["Key"] for write in self.writes]
-        return {(item["pk"]["S"], item["sk"]["S"]) for item in items}
+        places = (arguments.get("Item") or arguments["Key"] for arguments in self._arguments())
+        return {(place["pk"]["S"], place["sk"]["S"]) for place in places}
 
     @property
     def size(self) -> int:
         """Bytes, roughly and never too few."""
-        items = [write["Put"]["Item"] for write in self.writes if "Put" in write]
+        items = (arguments.get("Item", {}) for arguments in self._arguments())
         return sum(
             _METADATA_BYTES + len(item["payload"]["B"] if "payload" in item else b"") for item in items
         )
+
+    def _arguments(self) -> "Iterator[Write]":
+        return (arguments for write in self.writes for arguments in write.values())
 
 
 def write(

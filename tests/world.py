@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
@@ -127,9 +128,25 @@ class World:
             for write in writes(parse(json.dumps(record).encode())):
                 if "Put" in write:
                     self.store.client.put_item(TableName=self.store.table, Item=write["Put"]["Item"])
+                elif "Update" in write:
+                    self.store.client.update_item(TableName=self.store.table, **write["Update"])
 
     def api_key(self, key: str = KEY, account_id: str = ACCOUNT, **fields: Any) -> None:
+        """A key that is in use, so that no test but that of it meets the write of a day's first use."""
         self.load({"kind": "api_key", "key": key, "account_id": account_id, **fields})
+        self.used(key, "9999-12-31")
+
+    def used(self, key: str, day: str) -> None:
+        """Note a day as that of the key's last use."""
+        self.store.client.update_item(
+            TableName=self.store.table,
+            Key={
+                "pk": {"S": keys.api_key(sha256(key.encode()).hexdigest())},
+                "sk": {"S": keys.API_KEY},
+            },
+            UpdateExpression="SET last_used_on = :day",
+            ExpressionAttributeValues={":day": {"S": day}},
+        )
 
     def inbound_endpoint(self, endpoint_id: str = INBOUND, account_id: str = ACCOUNT) -> None:
         self.load({"kind": "inbound_endpoint", "account_id": account_id, "id": endpoint_id})

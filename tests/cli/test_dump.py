@@ -10,8 +10,9 @@ from cli.dump import dump_lines
 from cli.dynamodb import create_table
 from cli.load import load_files
 from cli.main import run
-from expunge.table.items import Item, writes
-from expunge.table.records import parse
+from cli.settings import OWNED
+from expunge.table.items import Item, key_id, writes
+from expunge.table.records import KINDS, MESSAGE_KINDS, parse
 from expunge.vocabulary import MAX_PAYLOAD
 from tests.world import World
 
@@ -119,6 +120,55 @@ def test_a_dump_loaded_elsewhere_is_a_faithful_copy(loaded: World, tmp_path: Pat
     originals: list[Any] = client.scan(TableName=loaded.store.table)["Items"]
     copies = client.scan(TableName="copy")["Items"]
     assert copies == [item for item in originals if item["sk"]["S"] in ("MESSAGE", "CONTENT")]
+
+
+SETTINGS = [
+    f'{{"kind":"inbound_endpoint","account_id":"acc_1","id":"{ENDPOINT}","name":"Stripe"}}',
+    f'{{"kind":"pull_endpoint","account_id":"acc_1","id":"{ENDPOINT}"}}',
+    '{"kind":"linked_account","account_id":"acc_1","id":"la_1","provider":"LINKEDIN","state":"network_down"}',
+    '{"kind":"keyset","sub_key":"s-1","pub_key":"p-1","access_manager":true,"delete_from_history":false}',
+]
+LIMITED = '"account_id":"acc_1","expires_at":"2027-01-01T00:00:00.000000Z","scopes":["pull:delete"]}'
+
+
+def test_with_settings_all_but_secrets_and_grants_comes_first(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keyset = SETTINGS[3].replace('"access', '"secret_key":"sec-c-1","access')
+    limited = '{"kind":"api_key","key":"hb_1","label":"cron",' + LIMITED
+    grant = '{"kind":"auth_grant","sub_key":"s-1","auth_key":"x","channels":["a","b"],"permissions":[]}'
+    path = tmp_path / "all.jsonl"
+    path.write_text("\n".join([LIVE, *SETTINGS[:3], keyset, limited, grant]), encoding="utf-8")
+    load_files(world.store.client, world.store.table, [path])
+    world.api_key("hb_2", account_id="acc_2")
+    world.api_key("hb_revoked")
+    assert run(["key", "revoke", key_id("hb_revoked"), "--dynamodb-url", "aws"]) == 0
+    capsys.readouterr()
+
+    assert run(["dump", "--settings", "--dynamodb-url", "aws"]) == 0
+    out, err = capsys.readouterr()
+    *settings, message = out.splitlines()
+    api_keys = [
+        f'{{"kind":"api_key","key_id":"{key_id("hb_1")}","label":"cron",{LIMITED}',
+        f'{{"kind":"api_key","key_id":"{key_id("hb_2")}","account_id":"acc_2"}}',
+    ]
+    assert sorted(settings) == sorted([*SETTINGS, *api_keys])
+    assert message == LIVE
+    assert err == (
+        "expunge: grants of auth keys are not printed (2 there are), because the table knows only digests of"
+        " these keys; load them again from where they came\n"
+    )
+
+    copied = tmp_path / "copy.jsonl"
+    copied.write_text(out, encoding="utf-8")
+    create_table(world.store.client, "copy")
+    result = load_files(world.store.client, "copy", [copied])
+    assert (result.withheld, result.astray) == ({"api_key": 2, "keyset": 1}, {})
+    assert result.records == 4
+
+
+def test_every_kind_is_printed_but_grants() -> None:
+    assert {*MESSAGE_KINDS, *OWNED, "keyset", "api_key"} == set(KINDS) - {"auth_grant"}
 
 
 class Pages:

@@ -20,9 +20,10 @@ SCOPES = (
 Captured = pytest.CaptureFixture[str]
 
 
-def key(capsys: Captured, *arguments: str) -> list[dict[str, Any]]:
+def key(capsys: Captured, command: str, *arguments: str) -> list[dict[str, Any]]:
     """The lines that a command prints."""
-    assert run(["key", *arguments, "--account", ACCOUNT, "--dynamodb-url", "aws"]) == 0
+    of_account = ["--account", ACCOUNT] if command == "create" else []
+    assert run(["key", command, *arguments, *of_account, "--dynamodb-url", "aws"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     return [json.loads(line) for line in out.splitlines()]
@@ -70,30 +71,74 @@ def test_a_key_ends_when_it_says(capsys: Captured) -> None:
     assert status(lasting["key"]) == 200
 
 
-def test_an_accounts_keys_are_listed_without_the_keys(world: World, capsys: Captured) -> None:
-    world.api_key("hb_other", account_id="acc_2")
+MADE_AT = "2026-11-23T12:00:00.000Z"
+
+
+@pytest.fixture
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock stands."""
+    monkeypatch.setattr(timestamps, "now", lambda: timestamps.parse(MADE_AT))
+
+
+@pytest.mark.usefixtures("noon")
+def test_keys_are_listed_with_what_tells_them_apart_and_without_the_keys(
+    world: World, capsys: Captured
+) -> None:
+    world.load({"kind": "api_key", "key": "hb_other", "account_id": "acc_2"})
     [plain] = key(capsys, "create")
-    [limited] = key(capsys, "create", "--scope", "pull:delete", "--expires-at", "2027-01-01T01:00:00+01:00")
+    limits = ("--scope", "pull:delete", "--expires-at", "2027-01-01T01:00:00+01:00")
+    [limited] = key(capsys, "create", "--label", "Zoë's cron job", *limits)
 
     listed = {line["key_id"]: line for line in key(capsys, "list")}
-    assert listed == {
-        plain["key_id"]: {"key_id": plain["key_id"]},
+    of_account = {
+        plain["key_id"]: {"key_id": plain["key_id"], "account_id": ACCOUNT, "created_at": MADE_AT},
         limited["key_id"]: {
             "key_id": limited["key_id"],
-            "scopes": ["pull:delete"],
+            "account_id": ACCOUNT,
+            "label": "Zoë's cron job",
+            "created_at": MADE_AT,
             "expires_at": "2027-01-01T00:00:00.000000Z",
+            "scopes": ["pull:delete"],
         },
     }
+    other = key_id("hb_other")
+    theirs = {other: {"key_id": other, "account_id": "acc_2", "created_at": MADE_AT}}
+    assert listed == of_account | theirs
+    assert {line["key_id"]: line for line in key(capsys, "list", "--account", ACCOUNT)} == of_account
+    assert key(capsys, "list", "--account", "acc_3") == []
 
 
-def test_keys_that_were_loaded_are_listed_as_well(world: World, capsys: Captured) -> None:
-    world.api_key("hb_loaded")
+def test_more_keys_than_a_read_takes_are_listed(world: World, capsys: Captured) -> None:
+    for number in range(101):
+        world.load({"kind": "api_key", "key": f"hb_{number}", "account_id": ACCOUNT})
 
-    assert key(capsys, "list") == [{"key_id": key_id("hb_loaded")}]
+    ids = [line["key_id"] for line in key(capsys, "list")]
+    assert ids == sorted(key_id(f"hb_{number}") for number in range(101))
+
+
+@pytest.mark.usefixtures("noon")
+def test_loading_a_key_again_keeps_when_it_was_made_and_used(
+    world: World, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [made] = key(capsys, "create", "--label", "old")
+    world.used(made["key"], "2026-11-23")
+    monkeypatch.setattr(timestamps, "now", lambda: timestamps.parse("2026-12-24T00:00:00Z"))
+
+    world.load({"kind": "api_key", "key": made["key"], "account_id": ACCOUNT, "scopes": []})
+
+    assert key(capsys, "list") == [
+        {
+            "key_id": made["key_id"],
+            "account_id": ACCOUNT,
+            "created_at": MADE_AT,
+            "last_used_on": "2026-11-23",
+            "scopes": [],
+        }
+    ]
 
 
 @pytest.mark.usefixtures("world")
-def test_an_account_without_keys_has_an_empty_list(capsys: Captured) -> None:
+def test_a_table_without_keys_has_an_empty_list(capsys: Captured) -> None:
     assert key(capsys, "list") == []
 
 
@@ -123,8 +168,18 @@ def test_the_key_of_another_account_cannot_be_revoked(world: World, capsys: Capt
     theirs = key_id("hb_other")
 
     assert run(["key", "revoke", theirs, "--account", ACCOUNT, "--dynamodb-url", "aws"]) == 1
-    assert capsys.readouterr() == ("", f"expunge: the account 'acc_1' has no key with the id '{theirs}'\n")
+    rest = f"no key with the id '{theirs}'; `expunge key list` shows those there are\n"
+    assert capsys.readouterr() == ("", f"expunge: the account 'acc_1' has {rest}")
     assert status("hb_other") == 200
+    assert run(["key", "revoke", theirs, "--account", "acc_2", "--dynamodb-url", "aws"]) == 0
+    assert status("hb_other") == 401
+
+
+@pytest.mark.usefixtures("world")
+def test_a_key_that_is_not_there_cannot_be_revoked(capsys: Captured) -> None:
+    assert run(["key", "revoke", "key_1", "--dynamodb-url", "aws"]) == 1
+    rest = "no key with the id 'key_1'; `expunge key list` shows those there are\n"
+    assert capsys.readouterr() == ("", f"expunge: there is {rest}")
 
 
 @pytest.mark.usefixtures("world")
@@ -141,7 +196,11 @@ def test_the_key_of_another_account_cannot_be_revoked(world: World, capsys: Capt
             ["create", "--account", "a", "--scope", "all"],
             f"Invalid value for '--scope': 'all' is not one of {SCOPES}.",
         ),
-        (["revoke", "--account", "a"], "Missing argument 'KEY_ID'."),
+        (
+            ["create", "--account", "a", "--label", "x" * 257],
+            "label must be text of at most 256 characters.",
+        ),
+        (["revoke"], "Missing argument 'KEY_ID'."),
         (["forge", "--account", "a"], "No such command 'forge'."),
     ],
 )
@@ -153,8 +212,8 @@ def test_wrong_use_is_exit_status_2_and_a_sentence(
 
 
 @pytest.mark.usefixtures("world")
-@pytest.mark.parametrize("arguments", [["create"], ["list"], ["revoke", "key_1"]])
+@pytest.mark.parametrize("arguments", [["create", "--account", "a"], ["list"], ["revoke", "key_1"]])
 def test_a_table_that_is_not_there_is_named_as_the_reason(capsys: Captured, arguments: list[str]) -> None:
-    assert run(["key", *arguments, "--account", "a", "--dynamodb-url", "aws", "--table", "missing"]) == 1
+    assert run(["key", *arguments, "--dynamodb-url", "aws", "--table", "missing"]) == 1
     reason = "the table is not there; `expunge serve` and `sam deploy` create it, --table names another"
     assert capsys.readouterr() == ("", f"expunge: {reason}\n")

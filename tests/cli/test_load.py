@@ -3,7 +3,7 @@ import json
 import os
 import sys
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -16,12 +16,14 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from cli import transactions
 from cli.load import BadInput, LoadResult, load_files
 from cli.main import run
+from cli.settings import OWNED, OWNER, lacking, owner
 from cli.template import TEMPLATE
 from cli.transactions import Change, write
+from expunge import timestamps
 from expunge.table import keys
 from expunge.table.items import key_id, writes
-from expunge.table.records import KINDS, parse
-from tests.world import World
+from expunge.table.records import KINDS, MESSAGE_KINDS, InboundMessage, parse
+from tests.world import LINKED, World
 
 ENDPOINT = "01961e00-0000-7000-8000-000000000001"
 DELETION = {
@@ -83,6 +85,10 @@ def load(world: World, *paths: Path) -> LoadResult:
     return load_files(world.store.client, world.store.table, paths)
 
 
+def counts(result: LoadResult) -> tuple[Mapping[str, int], int, int]:
+    return result.kinds, result.kept, result.revoked
+
+
 def table(world: World) -> dict[tuple[str, str], Record]:
     """All that the table holds, by key, texts as they are and contents as the JSON they are."""
     items: Any = world.store.client.scan(TableName=world.store.table)["Items"]
@@ -106,7 +112,7 @@ def test_a_message_becomes_metadata_with_its_place_in_the_index_and_content(
     world: World, file: Files
 ) -> None:
     result = load(world, file(inbound(1, payload={"é": None})))
-    assert result == LoadResult(kinds={"inbound_message": 1}, kept=0, revoked=0)
+    assert counts(result) == ({"inbound_message": 1}, 0, 0)
     assert table(world) == {
         (f"INBOUND#acc_1#{identity(1)}", "MESSAGE"): {
             "kind": "inbound_message",
@@ -173,10 +179,13 @@ def test_of_an_api_key_only_digests_are_stored(world: World, file: Files) -> Non
     pks = {n: f"API_KEY#{sha256(f'hb_{n}'.encode()).hexdigest()}" for n in (1, 2, 3)}
 
     def common(key: str) -> dict[str, str]:
-        listed = {"state_pk": "API_KEYS#acc_1", "state_sk": key_id(key)}
+        listed = {"state_pk": "API_KEYS", "group_pk": "API_KEYS#acc_1", "state_sk": key_id(key)}
         return {"account_id": "acc_1", "key_id": key_id(key), **listed}
 
-    assert table(world) == {
+    stored = table(world)
+    for item in stored.values():
+        assert timestamps.parse(item.pop("created_at")) <= timestamps.now()
+    assert stored == {
         (pks[1], "API_KEY"): {
             **common("hb_1"),
             "scopes": [{"S": "pull:delete"}],
@@ -231,7 +240,7 @@ def test_loading_again_never_revives_a_deleted_message(world: World, file: Files
         inbound(2, payload="new"),
         inbound(3, status="succeeded"),
     )
-    assert load(world, changed) == LoadResult(kinds={"inbound_message": 3}, kept=1, revoked=0)
+    assert counts(load(world, changed)) == ({"inbound_message": 3}, 1, 0)
     after = table(world)
     assert {key: item for key, item in after.items() if key[0] == pk(1)} == deleted
     assert after[pk(2), "CONTENT"] == {"payload": "new"}
@@ -242,7 +251,7 @@ def test_a_table_of_deleted_messages_is_left_alone(world: World, file: Files) ->
     path = file(inbound(1, **DELETION), pull(2, **DELETION))
     load(world, path)
     before = table(world)
-    assert load(world, path) == LoadResult(kinds={"inbound_message": 1, "pull_event": 1}, kept=2, revoked=0)
+    assert counts(load(world, path)) == ({"inbound_message": 1, "pull_event": 1}, 2, 0)
     assert table(world) == before
 
 
@@ -264,7 +273,7 @@ def test_loading_again_never_restores_a_revoked_key(world: World, file: Files) -
         ExpressionAttributeValues={":now": {"S": "2026-05-01T00:00:00.000Z"}},
     )
     before = table(world)
-    assert load(world, path) == LoadResult(kinds={"api_key": 1}, kept=0, revoked=1)
+    assert counts(load(world, path)) == ({"api_key": 1}, 0, 1)
     assert table(world) == before
 
 
@@ -277,7 +286,7 @@ def test_of_two_lines_of_one_message_the_last_one_wins(world: World, file: Files
 
 def test_of_two_lines_of_one_message_a_deleted_one_stays(world: World, file: Files) -> None:
     result = load(world, file(inbound(1, **DELETION), inbound(1)))
-    assert result == LoadResult(kinds={"inbound_message": 2}, kept=1, revoked=0)
+    assert counts(result) == ({"inbound_message": 2}, 1, 0)
     assert table(world)[pk(1), "MESSAGE"]["deleted_at"] == DELETION["deleted_at"]
 
 
@@ -318,6 +327,8 @@ def test_the_command_says_what_it_loaded(
     world: World, file: Files, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = file(inbound(1), pull(2), inbound(3), {"kind": "api_key", "key": "hb_1", "account_id": "acc_1"})
+    world.inbound_endpoint(ENDPOINT)
+    world.pull_endpoint(ENDPOINT)
     assert run(["load", *AWS, str(path)]) == 0
     soft_delete(world, 1)
     assert run(["load", *AWS, str(path)]) == 0
@@ -328,10 +339,98 @@ def test_the_command_says_what_it_loaded(
 def test_the_command_reads_standard_input(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    world.inbound_endpoint(ENDPOINT)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(inbound(1)).encode())))
     assert run(["load", *AWS, "-"]) == 0
     assert capsys.readouterr().out == "loaded 1 records: 1 inbound_message\n"
-    assert set(table(world)) == {(pk(1), "MESSAGE")}
+    assert (pk(1), "MESSAGE") in table(world)
+
+
+CHANNEL_MESSAGE = {"kind": "channel_message", "sub_key": "sub-c-1", "channel": "ch1", "timetoken": "1"}
+LINKED_MESSAGE = {
+    "kind": "linked_message",
+    "account_id": "acc_1",
+    "id": LINKED,
+    "linked_account_id": "la_1",
+    "provider_message_id": "wamid.1",
+    "sent_at": "2026-04-05T14:23:11Z",
+}
+KEYSET = {
+    "kind": "keyset",
+    "sub_key": "sub-c-1",
+    "pub_key": "pub-c-1",
+    "secret_key": "sec-c-1",
+    "access_manager": True,
+    "delete_from_history": True,
+}
+SETTINGS = (
+    {"kind": "inbound_endpoint", "account_id": "acc_1", "id": ENDPOINT},
+    {"kind": "pull_endpoint", "account_id": "acc_1", "id": ENDPOINT},
+    {"kind": "linked_account", "account_id": "acc_1", "id": "la_1", "provider": "WHATSAPP"},
+    KEYSET,
+)
+
+
+def test_messages_that_belong_to_nothing_are_loaded_and_what_they_lack_is_named(
+    world: World, file: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = inbound(3, account_id="acc_2")
+    messages = (inbound(1), inbound(2), elsewhere, pull(1), LINKED_MESSAGE, CHANNEL_MESSAGE)
+    path = file(*messages)
+
+    assert run(["load", *AWS, str(path)]) == 0
+    lacking = (
+        f"inbound_endpoint {ENDPOINT} of acc_1, inbound_endpoint {ENDPOINT} of acc_2,"
+        f" pull_endpoint {ENDPOINT} of acc_1, linked_account la_1 of acc_1, keyset sub-c-1"
+    )
+    said = "expunge: messages that belong to what is not in the table: 6; load the records of "
+    assert capsys.readouterr().err == f"{said}{lacking}\n"
+    assert len(table(world)) == 6
+
+    assert load(world, file(*messages, *SETTINGS, name="more.jsonl")).astray.keys() == {
+        owner(InboundMessage.model_validate(elsewhere))
+    }
+    assert list(load(world, file(*messages[3:], name="again.jsonl")).remarks) == []
+
+
+@pytest.mark.usefixtures("world")
+def test_of_much_that_is_lacking_ten_are_named(file: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    path = file(*(inbound(n, account_id=f"a{n:02}") for n in range(12)))
+
+    assert run(["load", *AWS, str(path)]) == 0
+    names = ", ".join(f"inbound_endpoint {ENDPOINT} of a{n:02}" for n in range(10))
+    assert capsys.readouterr().err.endswith(f": 12; load the records of {names} and 2 more\n")
+
+
+def test_more_than_a_read_takes_are_looked_up(world: World) -> None:
+    places = [owner(InboundMessage.model_validate(inbound(1, account_id=f"a{n}"))) for n in range(101)]
+    for n in (7, 100):
+        world.inbound_endpoint(ENDPOINT, account_id=f"a{n}")
+
+    assert list(lacking(world.store, places)) == [*places[:7], *places[8:100]]
+
+
+def test_every_kind_of_message_belongs_to_something() -> None:
+    assert set(OWNER) == set(MESSAGE_KINDS)
+    assert {kind for kind, _ in OWNER.values()} == {*OWNED, "keyset"}
+
+
+def test_settings_without_their_secrets_are_passed_over_with_a_word(
+    world: World, file: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.keyset(sub_key="sub-c-1", secret_key="mine")
+    before = table(world)
+    without = {name: value for name, value in KEYSET.items() if name != "secret_key"}
+    named = {"kind": "api_key", "account_id": "acc_1", "label": "x"}
+
+    path = file(without, named | {"key_id": "key_1"}, named | {"key_id": "key_2"})
+    assert run(["load", *AWS, str(path)]) == 0
+    sentence = (
+        "2 api_key and 1 keyset passed over, because they lack their secrets; make API keys by"
+        " `expunge key create` and load keysets from where they came"
+    )
+    assert capsys.readouterr() == ("loaded 0 records\n", f"expunge: {sentence}\n")
+    assert table(world) == before
 
 
 @pytest.mark.usefixtures("world")

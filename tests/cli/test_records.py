@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge import timestamps
+from expunge.table.items import writes
 from expunge.table.json_text import compact
 from expunge.table.records import KINDS, MAX_LINE, ApiKey, BadLine, Message, parse
 from expunge.vocabulary import MAX_PAYLOAD
@@ -115,6 +116,20 @@ def test_ids_are_stored_in_lower_case() -> None:
 def test_a_key_without_scopes_differs_from_one_with_none() -> None:
     assert "scopes" not in parse(line(KEY)).model_fields_set
     assert "scopes" in parse(line(KEY | {"scopes": []})).model_fields_set
+
+
+def test_what_is_printed_of_a_secret_has_something_else_instead() -> None:
+    named = {"kind": "api_key", "key_id": "key_1", "account_id": "acc_1", "label": "x"}
+    keyset = {"kind": "keyset", "sub_key": "s", "pub_key": "p"}
+    switches = {"access_manager": True, "delete_from_history": True}
+    assert [parse(line(record)).withheld for record in (named, keyset | switches)] == [True, True]
+    assert [writes(parse(line(record))) for record in (named, keyset | switches)] == [[], []]
+    assert not parse(line(KEY)).withheld
+    assert not parse(line(keyset | switches | {"secret_key": "s"})).withheld
+    assert not parse(line(INBOUND)).withheld
+    both = 'api_key has either "key" or "key_id", not both'
+    assert complaint(line(KEY | {"key_id": "key_1"})) == both
+    assert complaint(line({"kind": "api_key", "account_id": "acc_1"})) == 'api_key lacks "key"'
 
 
 def test_neither_key_nor_payload_shows_in_a_representation() -> None:

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from threading import Event
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 import delete_inbound_message
 import delete_inbound_message_batch
@@ -17,9 +19,10 @@ import delete_pull_event
 import delete_pull_event_batch
 import delete_pull_events
 from expunge import timestamps
+from expunge.http import auth
 from expunge.table import keys
 from expunge.table.store import store
-from tests.world import KEY, PULL, Handler, Reply, World, call, message_id
+from tests.world import ACCOUNT, KEY, PULL, Handler, Reply, World, call, message_id
 
 UNAUTHORIZED = (401, "UNAUTHORIZED", "Invalid or missing API key")
 
@@ -171,6 +174,91 @@ def test_a_warm_call_needs_no_round_trip_for_the_key(world: World, monkeypatch: 
 
     monkeypatch.setattr(store().client, "get_item", unexpected)
     assert ask(INBOUND).status == 200
+
+
+TODAY = datetime(2026, 5, 1, 23, 59, 59, tzinfo=UTC)
+
+
+class Updates:
+    """The writes to items that the functions make, in a function that is new."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.made = 0
+        self.failure: Exception | None = None
+        self._update = store().client.update_item
+        monkeypatch.setattr(store().client, "update_item", self._counted)
+
+    def _counted(self, **arguments: Any) -> Any:
+        self.made += 1
+        if self.failure is not None:
+            raise self.failure
+        return self._update(**arguments)
+
+
+def last_use(world: World) -> str | None:
+    place = {"pk": {"S": keys.api_key(sha256(KEY.encode()).hexdigest())}, "sk": {"S": keys.API_KEY}}
+    item = world.store.client.get_item(TableName="expunge", Key=place)["Item"]
+    return item["last_used_on"]["S"] if "last_used_on" in item else None
+
+
+def unused_key(world: World, **fields: Any) -> None:
+    world.load({"kind": "api_key", "key": KEY, "account_id": ACCOUNT, **fields})
+
+
+def test_the_day_of_a_key_s_use_is_noted_once_a_day(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    unused_key(world)
+    updates = Updates(monkeypatch)
+
+    for moment, day, made in [
+        (TODAY, "2026-05-01", 1),
+        (TODAY, "2026-05-01", 1),
+        (TODAY + timedelta(seconds=1), "2026-05-02", 2),
+        (TODAY + timedelta(hours=20), "2026-05-02", 2),
+        (TODAY, "2026-05-02", 2),
+    ]:
+        clock(monkeypatch, moment)
+        auth.forget()
+        assert ask(INBOUND).status == 200
+        assert (last_use(world), updates.made) == (day, made)
+
+
+def test_a_key_that_is_not_let_in_was_not_used(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    unused_key(world, expires_at="2026-04-30T00:00:00Z")
+    clock(monkeypatch, TODAY)
+
+    assert ask(INBOUND).error == UNAUTHORIZED
+    assert last_use(world) is None
+
+
+def test_a_request_does_not_fail_when_the_day_cannot_be_noted(
+    world: World, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], list[dict[str, Any]]]
+) -> None:
+    unused_key(world)
+    updates = Updates(monkeypatch)
+    updates.failure = EndpointConnectionError(endpoint_url="http://127.0.0.1")
+
+    assert ask(INBOUND).data == {"deleted": 1, "deleted_message_ids": [message_id(1)]}
+    assert updates.made == 1
+    assert [(line["message"], line["error"]) for line in logged() if "error" in line] == [
+        ("The day of an API key's use was not noted", "EndpointConnectionError")
+    ]
+
+
+def test_a_request_waits_no_longer_than_a_moment_for_the_day_to_be_noted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unused_key(world)
+    answered, written = Event(), Event()
+
+    def stalled(**_: Any) -> None:
+        answered.wait(60)
+        written.set()
+
+    monkeypatch.setattr(store().client, "update_item", stalled)
+
+    assert ask(INBOUND).status == 200
+    assert not written.is_set()
+    answered.set()
 
 
 def test_neither_the_table_nor_the_log_holds_a_key(

@@ -3,17 +3,24 @@
 The table knows a key only by its SHA-256, so neither a look at the table nor the time of a look-up gives
 one away. A key that was found good is remembered for under a minute: a warm call needs no round trip, and a
 revoked key stops working within 60 s. What was not found is never remembered.
+
+The table also knows the day on which a key was last used: that is one small write a key and day.
 """
 
 from dataclasses import dataclass
 from hashlib import sha256
+from threading import Thread
 
 from expunge import timestamps
 from expunge.cache import Cache
 from expunge.deadline import Deadline
 from expunge.table import keys
-from expunge.table.store import Store
+from expunge.table.store import Store, key
+from expunge.telemetry import logger
 from expunge.vocabulary import LONGEST_KEY
+
+_LONGEST_WAIT = 0.2
+"""Seconds; it takes a few milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,10 @@ def find(store: Store, presented: str, deadline: Deadline) -> ApiKey | None:
         return known
     since = timestamps.now().timestamp()
     item = store.get(
-        keys.api_key(digest), keys.API_KEY, deadline, "account_id, key_id, scopes, expires_at, revoked_at"
+        keys.api_key(digest),
+        keys.API_KEY,
+        deadline,
+        "account_id, key_id, scopes, expires_at, revoked_at, last_used_on",
     )
     if item is None or "revoked_at" in item:
         return None
@@ -55,7 +65,36 @@ def find(store: Store, presented: str, deadline: Deadline) -> ApiKey | None:
     expires_at = item["expires_at"]["S"] if "expires_at" in item else None
     known = ApiKey(item["key_id"]["S"], item["account_id"]["S"], scopes, expires_at)
     _good.put(digest, known, since)
+    today = timestamps.millis(timestamps.now())[:10]
+    if item.get("last_used_on", {"S": ""})["S"] < today and not known.expired():
+        _note_use(store, digest, today)
     return known
+
+
+def _note_use(store: Store, digest: str, today: str) -> None:
+    """Write the day to the key, without a request's ever failing by it or waiting long for it."""
+
+    def write() -> None:
+        try:
+            # Once: whoever reads the key next sees that it is not noted, and tries again.
+            store.client.update_item(
+                TableName=store.table,
+                Key=key(keys.api_key(digest), keys.API_KEY),
+                UpdateExpression="SET last_used_on = :today",
+                ConditionExpression=(
+                    "attribute_exists(pk) AND (attribute_not_exists(last_used_on) OR last_used_on < :today)"
+                ),
+                ExpressionAttributeValues={":today": {"S": today}},
+            )
+        except store.client.exceptions.ConditionalCheckFailedException:
+            pass  # another function was quicker
+        except Exception as error:
+            logger.warning("The day of an API key's use was not noted", extra={"error": type(error).__name__})
+
+    # While this thread waits, the other one has its connection: a new one would take longer than the write.
+    thread = Thread(target=write, daemon=True)
+    thread.start()
+    thread.join(_LONGEST_WAIT)
 
 
 def forget() -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from expunge import timestamps, timetokens
 from expunge.table import keys
-from expunge.table.flags import flags
+from expunge.table.flags import assignments, flags
 from expunge.table.records import (
     ApiKey,
     AuthGrant,
@@ -45,25 +45,43 @@ _NOT_REVOKED: Final = "attribute_not_exists(revoked_at)"
 
 @singledispatch
 def writes(record: Record) -> list[Write]:
-    """Turn a record into writes that are committed together or, where a condition fails, not at all."""
+    """Turn a record into writes that are committed together or, where a condition fails, not at all.
+
+    There are none for a record whose secret is withheld.
+    """
     raise TypeError(f"no items are known for {type(record).__name__}")
 
 
 @writes.register
 def _api_key(record: ApiKey) -> list[Write]:
-    key = record.key.encode()
-    item = _item(
-        keys.api_key(sha256(key).hexdigest()),
-        keys.API_KEY,
-        account_id=record.account_id,
-        key_id=key_id(record.key),
-        state_pk=keys.account_keys(record.account_id),
-        state_sk=key_id(record.key),
-        expires_at=record.expires_at and timestamps.micros(timestamps.parse(record.expires_at)),
-    )
+    """Update, because only the table knows when the key was made and last used."""
+    if record.withheld:
+        return []
+    texts = {
+        "account_id": record.account_id,
+        "key_id": key_id(record.key),
+        "label": record.label,
+        "expires_at": record.expires_at and timestamps.micros(timestamps.parse(record.expires_at)),
+        "state_pk": keys.API_KEYS,
+        "group_pk": keys.account_keys(record.account_id),
+        "state_sk": key_id(record.key),
+    }
+    clause, values = assignments({name: text for name, text in texts.items() if text})
+    absent = [name for name, text in texts.items() if not text]
     if "scopes" in record.model_fields_set:
-        item["scopes"] = {"L": [{"S": scope} for scope in record.scopes]}
-    return [_put(item, _NOT_REVOKED)]
+        clause += ", scopes = :scopes"
+        values[":scopes"] = {"L": [{"S": scope} for scope in record.scopes]}
+    else:
+        absent.append("scopes")
+    clause += ", created_at = if_not_exists(created_at, :now)"
+    values[":now"] = {"S": timestamps.millis(timestamps.now())}
+    update = {
+        "Key": _item(keys.api_key(sha256(record.key.encode()).hexdigest()), keys.API_KEY),
+        "UpdateExpression": f"SET {clause}" + (f" REMOVE {', '.join(absent)}" if absent else ""),
+        "ConditionExpression": _NOT_REVOKED,
+        "ExpressionAttributeValues": values,
+    }
+    return [{"Update": update}]
 
 
 @writes.register
@@ -132,6 +150,8 @@ def _linked_message(record: LinkedMessage) -> list[Write]:
 
 @writes.register
 def _keyset(record: Keyset) -> list[Write]:
+    if record.withheld:
+        return []
     names = {"pub_key": record.pub_key, "secret_key": record.secret_key}
     item = _item(keys.keyset(record.sub_key), keys.KEYSET, **names)
     switches = {"access_manager": record.access_manager, "delete_from_history": record.delete_from_history}

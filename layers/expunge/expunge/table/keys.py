@@ -4,10 +4,11 @@ A message is two items in a partition of its own: ``MESSAGE`` (its metadata, und
 (its payload). They are apart because DynamoDB charges an update for the whole item.
 
 The sparse index ``by_state`` holds a message either among the living of its endpoint and status, or in the
-bin, due for purging; it lists API keys as well, by account. The sparse index ``by_group`` holds living
+bin, due for purging. The sparse index ``by_group`` holds living
 messages once more, in the other way in which they are looked for: pull events by event type, and inbound and
 outbound messages of all endpoints of an account together, so that an endpoint without any costs nothing.
-Every key of a message starts with its account, so tenants cannot meet, whatever ids they choose.
+API keys are in both: by their id, and by account. Every key of a message starts with its account, so tenants
+cannot meet, whatever ids they choose.
 """
 
 from zlib import crc32
@@ -137,9 +138,13 @@ LINKED_ACCOUNT = "LINKED_ACCOUNT#"
 API_KEY = "API_KEY"
 
 
+API_KEYS = "API_KEYS"
+"""``state_pk`` of all API keys; their ``state_sk`` is the key's id."""
+
+
 def account_keys(account_id: str) -> str:
-    """``state_pk`` of an account's API keys; their ``state_sk`` is the key's id."""
-    return f"API_KEYS#{account_id}"
+    """``group_pk`` of an account's API keys, in the same order."""
+    return f"{API_KEYS}#{account_id}"
 
 
 def api_key(sha256: str) -> str:

@@ -139,6 +139,11 @@ class Record(BaseModel):
 
     kind: str
 
+    @property
+    def withheld(self) -> bool:
+        """Whether it lacks the secret without which it cannot be stored, as `dump` prints it."""
+        return False
+
 
 class Owned(Record):
     """What belongs to an account."""
@@ -147,11 +152,29 @@ class Owned(Record):
 
 
 class ApiKey(Owned):
-    """A key that lacks scopes has all of them; ``model_fields_set`` tells."""
+    """A key that lacks scopes has all of them; ``model_fields_set`` tells.
 
-    key: Annotated[Visible, Field(repr=False)]
+    What `dump` prints of one has its id instead of the key.
+    """
+
+    key: Annotated[Visible, Field(repr=False)] = ""
+    key_id: Visible = ""
+    label: Name = ""
     scopes: Annotated[list[Scope], Field(description=f"a list of {', '.join(get_args(Scope))}")] = []
     expires_at: Rfc3339 = ""
+
+    @property
+    def withheld(self) -> bool:
+        """Whether it is only named."""
+        return not self.key
+
+    @model_validator(mode="after")
+    def _key_or_id(self) -> Self:
+        if not self.key and not self.key_id:
+            raise _own_words('api_key lacks "key"')
+        if self.key and self.key_id:
+            raise _own_words('api_key has either "key" or "key_id", not both')
+        return self
 
 
 class InboundEndpoint(Owned):
@@ -268,13 +291,21 @@ class LinkedMessage(OwnedMessage):
 
 
 class Keyset(Record):
-    """An app's keys for its channels; `access_manager` asks for permission to delete."""
+    """An app's keys for its channels; `access_manager` asks for permission to delete.
+
+    What `dump` prints of one lacks the secret key.
+    """
 
     sub_key: SubKey
     pub_key: Visible
-    secret_key: Annotated[Visible, Field(repr=False)]
+    secret_key: Annotated[Visible, Field(repr=False)] = ""
     access_manager: Annotated[bool, Field(description="true or false")]
     delete_from_history: Annotated[bool, Field(description="true or false")]
+
+    @property
+    def withheld(self) -> bool:
+        """Whether the secret key is not there."""
+        return not self.secret_key
 
 
 class AuthGrant(Record):
