@@ -15,7 +15,7 @@ from cli.environment import environment
 from cli.sandbox import Context
 from cli.template import functions
 from expunge import timestamps
-from expunge.errors import ExpungeError
+from expunge.errors import ExpungeError, InvalidRequest, PurgeUnderWay
 
 FUNCTION: Final = "PurgeFunction"
 
@@ -36,31 +36,51 @@ def _check_time(_context: click.Context, _option: click.Parameter, text: str | N
     callback=_check_time,
     help="Purge what is due at this time, RFC 3339 with an offset; without it, what is due by now.",
 )
+@click.option("--force", is_flag=True, help="Take a --now that is more than 5 minutes ahead of the clock.")
+@click.option(
+    "--retention-days",
+    metavar="DAYS",
+    type=click.IntRange(0, 3650),
+    show_default="the default in template.yaml",
+    help="What was deleted later than so many days ago stays, even if it is due by its own date.",
+)
 @store_options
-def purge(now: str | None, dynamodb_url: str, table: str) -> None:
+def purge(now: str | None, force: bool, retention_days: int | None, dynamodb_url: str, table: str) -> None:  # noqa: FBT001 - click passes it by name
     """Go on with background deletions, then remove for good what is due, as the scheduled function does.
 
     Prints how many messages were purged and how many background deletions resumed. Where time ran out, after
-    as long as the function has in AWS, "remaining" is true: the same command continues.
+    as long as the function has in AWS, "remaining" is true: the same command continues. It is true as well
+    where another run is at work: this one then leaves the work to it.
     """
-    event = {} if now is None else {"time": now}
-    click.echo(json.dumps(_invoke(event, dynamodb_url, table)))
+    event = {"force": force} if now is None else {"time": now, "force": force}
+    settings = {"TABLE_NAME": table}
+    if retention_days is not None:
+        settings["RETENTION_DAYS"] = str(retention_days)
+    click.echo(json.dumps(_invoke(event, settings, dynamodb_url)))
 
 
-def _invoke(event: dict[str, Any], dynamodb_url: str, table: str) -> Any:
+def _invoke(event: dict[str, Any], settings: Mapping[str, str], dynamodb_url: str) -> Any:
     function = next(function for function in functions() if function.name == FUNCTION)
     region = connect(dynamodb_url).meta.region_name
     variables = {
         **environment(function, dynamodb_url, region, verbose=False),
-        "TABLE_NAME": table,
+        **settings,
         "POWERTOOLS_LOG_LEVEL": "CRITICAL",  # what goes wrong is said in a sentence
     }
     context = Context(function.name, str(function.memory), function.timeout, "purge")
     with _environment(variables), redirect_stdout(sys.stderr):
-        from purge import handler  # noqa: PLC0415 - it reads the environment
+        from purge import LEFT_TO_ANOTHER_RUN, run  # noqa: PLC0415 - it reads the environment
 
         try:
-            return handler(event, context)
+            return run(event, context)
+        except PurgeUnderWay as other:
+            click.echo(f"expunge: {other}", err=True)
+            return LEFT_TO_ANOTHER_RUN
+        except InvalidRequest as error:
+            sentence = (
+                f"{event['time']} is more than 5 minutes ahead of the clock; --force takes it all the same."
+            )
+            raise click.BadParameter(sentence, param_hint="'--now'") from error
         except ExpungeError as error:
             raise click.ClickException(_sentence(error)) from error
 

@@ -12,7 +12,7 @@ from tests.world import ACCOUNT, INBOUND, at, message_id
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-DUE = "2026-06-01T12:00:00.000Z"
+DUE = "2025-06-01T12:00:00.000Z"
 """When they are due."""
 
 
@@ -48,7 +48,7 @@ def _message(number: int) -> dict[str, Any]:
         "status": "succeeded",
         "received_at": at(number),
         "payload": {"number": number},
-        "deleted_at": "2026-05-02T12:00:00.000Z",
+        "deleted_at": "2025-05-02T12:00:00.000Z",
         "deleted_by": "key_1",
         "delete_request_id": "req_1",
         "purge_at": DUE,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cli.dynamodb import client
+from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.deletions.purging import PAGE, ROWS, Purged, remove_due
 from expunge.errors import OutOfTime
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 
 
-def purge(store: Store) -> Purged:
-    return remove_due(store, DUE, Deadline(lambda: 600_000))
+def purge(store: Store, retention_days: int = 30) -> Purged:
+    return remove_due(store, timestamps.parse(DUE), retention_days, Deadline(lambda: 600_000))
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_ten_thousand_take_a_write_call_per_fifty_and_a_query_per_page(
     table = bin_of(dynamodb, range(10_000))
     counting, sent = counted
 
-    assert purge(Store(counting, table)) == (10_000, DUE, None)
+    assert purge(Store(counting, table)) == (10_000, 0, DUE, None)
     assert left(dynamodb, table) == 0
     assert sent.pop("TransactWriteItems") == 10_000 / ROWS
     # A shard's last page is full if it holds a multiple of a page: then an empty one follows.
@@ -67,21 +68,76 @@ def test_memory_does_not_grow_with_what_is_due(dynamodb: "DynamoDBClient") -> No
 
 
 @pytest.mark.parametrize("runs", [2, 4])
-def test_runs_that_overlap_purge_each_message_once(
-    dynamodb: "DynamoDBClient", dynamodb_url: str, runs: int
+def test_runs_that_overlap_purge_each_message_once(dynamodb: "DynamoDBClient", runs: int) -> None:
+    """As they do where the lease of one ran out, or could not be taken."""
+    table = bin_of(dynamodb, range(5000))
+    with ThreadPoolExecutor(runs) as pool:
+        results = list(pool.map(purge, [Store(dynamodb, table) for _ in range(runs)]))
+
+    assert sum(result.removed for result in results) == 5000
+    assert {result.stopped for result in results} == {None}
+    assert left(dynamodb, table) == 0
+
+
+def test_of_several_runs_at_once_those_that_find_another_at_work_leave_it_to_that(
+    dynamodb: "DynamoDBClient", dynamodb_url: str
 ) -> None:
     table = bin_of(dynamodb, range(5000))
     command = [str(EXPUNGE), "purge", "--now", DUE, "--dynamodb-url", dynamodb_url, "--table", table]
     processes = [
-        subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 - our own command
-        for _ in range(runs)
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # noqa: S603 - our own command
+        for _ in range(4)
     ]
-    results = [json.loads(process.communicate()[0]) for process in processes]
+    said = [process.communicate() for process in processes]
+    results = [json.loads(out) for out, _ in said]
 
-    assert [process.returncode for process in processes] == [0] * runs
-    assert sum(result["purged"] for result in results) == 5000
-    assert {result["remaining"] for result in results} == {False}
+    assert [process.returncode for process in processes] == [0] * 4
+    assert sorted(result["purged"] for result in results) == [0, 0, 0, 5000]
+    for result, (_, error) in zip(results, said, strict=True):
+        assert error.startswith(b"expunge: Another run is at work") is result["remaining"]
+    # The lease is left, for what it remembers.
+    assert left(dynamodb, table) == 1
+
+
+def test_what_a_longer_retention_keeps_is_dated_anew_and_goes_when_that_is_over(
+    dynamodb: "DynamoDBClient",
+) -> None:
+    table = bin_of(dynamodb, range(500))
+    store = Store(dynamodb, table)
+
+    assert purge(store, retention_days=31) == (0, 500, DUE, None)
+    assert left(dynamodb, table) == 1000
+    due = timestamps.parse(DUE) + timedelta(days=1)
+    assert remove_due(store, due, 31, Deadline(lambda: 600_000)).removed == 500
     assert left(dynamodb, table) == 0
+
+
+def test_where_large_contents_are_throttled_all_of_them_are_purged_within_the_run(
+    dynamodb: "DynamoDBClient",
+    counted: "tuple[DynamoDBClient, Counter[str]]",
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A table that takes 4,000 write units in a call, as many as one of AWS takes a second when it is new."""
+    table = bin_of(dynamodb, range(60), payload="".join(choices(ascii_letters, k=340_000)))
+    counting, sent = counted
+    write = counting.transact_write_items
+
+    def throttle(**arguments: Any) -> Any:
+        # Two units a KB and two for the record and its place in the index, as AWS charges.
+        if len(arguments["TransactItems"]) // 2 * (2 * UNITS + 4) > 4000:
+            response: Any = {
+                "Error": {"Code": "ThrottlingException"},
+                "ResponseMetadata": {"HTTPStatusCode": 400},
+            }
+            raise ClientError(response, "TransactWriteItems")
+        return write(**arguments)
+
+    monkeypatch.setattr(counting, "transact_write_items", throttle)
+
+    assert purge(Store(counting, table)) == (60, 0, DUE, None)
+    assert left(dynamodb, table) == 0
+    # Eight at a time at most, and hardly ever so few that it is waste.
+    assert 60 / 8 <= sent["TransactWriteItems"] <= 60 / 2
 
 
 def test_a_run_that_is_out_of_time_says_so_and_the_next_continues(
@@ -92,11 +148,14 @@ def test_a_run_that_is_out_of_time_says_so_and_the_next_continues(
 
     # Every write takes a second of its time.
     first = remove_due(
-        Store(counting, table), DUE, Deadline(lambda: 40_000 - 1000 * sent["TransactWriteItems"])
+        Store(counting, table),
+        timestamps.parse(DUE),
+        30,
+        Deadline(lambda: 40_000 - 1000 * sent["TransactWriteItems"]),
     )
 
     assert isinstance(first.stopped, OutOfTime)
     assert 0 < first.removed < 3000
     assert left(dynamodb, table) == 2 * (3000 - first.removed)
-    assert purge(Store(dynamodb, table)) == (3000 - first.removed, DUE, None)
+    assert purge(Store(dynamodb, table)) == (3000 - first.removed, 0, DUE, None)
     assert left(dynamodb, table) == 0

@@ -10,6 +10,7 @@ ExpungeError
 │   ├── AccessDenied        400 or 403 ACCESS_DENIED
 │   └── Problem             one of PostPress's types; see problems.py
 ├── PurgeFailed             the store failed a purge
+├── PurgeUnderWay           another run of the purge is at work
 └── StoreError              the store did not do its part; `reason` says it in words for the caller
     ├── Unavailable
     ├── Throttled
@@ -112,3 +113,11 @@ class PurgeFailed(ExpungeError):
             f"Stopped after {purged} messages were purged and {resumed} background deletions resumed:"
             f" {error.reason}. The next run continues."
         )
+
+
+class PurgeUnderWay(ExpungeError):
+    """Another run of the purge is at work; `until` is when its lease ends unless that run renews it."""
+
+    def __init__(self, until: str) -> None:
+        super().__init__(f"Another run is at work; its lease lasts until {until} and longer while it works.")
+        self.until = until

@@ -168,3 +168,9 @@ def grant(sha256: str, channel: str) -> str:
 
 SWEEP = "SWEEP"
 """Partition of unfinished background deletions, oldest first."""
+
+LEASE = "LEASE"
+"""Partition of the leases that keep several runs from doing the same work at once; the sort key names it."""
+
+PURGE = "PURGE"
+"""Sort key of the lease that a run of the purge holds."""

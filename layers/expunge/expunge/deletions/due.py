@@ -1,0 +1,122 @@
+"""Messages in the bin that are due by their date: removed for good, or dated anew if they must stay longer.
+
+Both are done only to a message that is still deleted and still lies where it was found.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from expunge import timestamps
+from expunge.table import keys
+from expunge.table.search import Found
+from expunge.table.store import Item, key
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What may go: what is due by its own date, and has been kept for the retention in force as well."""
+
+    now: datetime
+    retention: timedelta
+
+    @cached_property
+    def due_until(self) -> str:
+        """What is due by then goes."""
+        return timestamps.millis(self.now)
+
+    @cached_property
+    def deleted_until(self) -> str:
+        """What was deleted by then has been kept for as long as the retention in force asks for."""
+        return timestamps.millis(self.now - min(self.retention, self.now - _ALWAYS))
+
+    def purge_at(self, deleted_at: str) -> str:
+        """When a message deleted then is due by the retention in force."""
+        moment = timestamps.parse(deleted_at)
+        return timestamps.millis(moment + min(self.retention, _NEVER - moment))
+
+
+@dataclass(slots=True)
+class Due:
+    """A message that is due by its date, where it was found; `anew` if the retention in force keeps it."""
+
+    found: Found
+    rule: Rule
+    removed: bool = field(default=False, init=False)
+    anew: "DatedAnew | None" = field(default=None, init=False)
+
+    def writes(self, table: str) -> Sequence[dict[str, Any]]:
+        """Delete the record, if it may go, and with it the content."""
+        record = {
+            "TableName": table,
+            "Key": key(self.found.pk, keys.MESSAGE),
+            "ConditionExpression": (
+                "state_pk = :bin AND state_sk = :order AND attribute_exists(deleted_at) AND purge_at <= :due"
+                # What was erased can't be restored: no retention keeps it.
+                " AND (deleted_at <= :deleted OR attribute_exists(erased_at))"
+            ),
+            "ExpressionAttributeValues": {
+                ":bin": {"S": self.found.place.pk},
+                ":order": {"S": self.found.order},
+                ":due": {"S": self.rule.due_until},
+                ":deleted": {"S": self.rule.deleted_until},
+            },
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        content = {"TableName": table, "Key": key(self.found.pk, keys.CONTENT)}
+        return [{"Delete": record}, {"Delete": content}]
+
+    def committed(self) -> None:
+        """Take note of the store's yes."""
+        self.removed = True
+
+    def refused(self, found: Item | None) -> None:
+        """Leave it. Date it anew if that is why, and not that it was restored, held or removed meanwhile."""
+        if not found or "deleted_at" not in found or "erased_at" in found:
+            return
+        deleted_at = found["deleted_at"]["S"]
+        purge_at = max(found["purge_at"]["S"], self.rule.purge_at(deleted_at))
+        if purge_at > self.rule.due_until:
+            self.anew = DatedAnew(self.found, deleted_at, purge_at)
+
+
+@dataclass(slots=True)
+class DatedAnew:
+    """A message that stays until the retention in force is over.
+
+    All messages of one deletion get the same date, since they were deleted at the same time.
+    """
+
+    found: Found
+    deleted_at: str
+    purge_at: str
+    done: bool = field(default=False, init=False)
+
+    def writes(self, table: str) -> Sequence[dict[str, Any]]:
+        """Move it to where it belongs in the bin, if nobody has touched it."""
+        update = {
+            "TableName": table,
+            "Key": key(self.found.pk, keys.MESSAGE),
+            "UpdateExpression": "SET purge_at = :due, state_sk = :new_order",
+            "ConditionExpression": "state_pk = :bin AND state_sk = :order AND deleted_at = :deleted",
+            "ExpressionAttributeValues": {
+                ":bin": {"S": self.found.place.pk},
+                ":order": {"S": self.found.order},
+                ":deleted": {"S": self.deleted_at},
+                ":due": {"S": self.purge_at},
+                ":new_order": {"S": keys.bin_order(self.purge_at, self.found.pk)},
+            },
+        }
+        return [{"Update": update}]
+
+    def committed(self) -> None:
+        """Take note of the store's yes."""
+        self.done = True
+
+    def refused(self, found: Item | None) -> None:
+        """Leave it: somebody has touched it meanwhile."""
