@@ -19,6 +19,7 @@ import click
 from cli import server
 from cli.dynamodb import client
 from cli.embedded import Embedded
+from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.deletions.purging import PAGE, ROWS, remove_due
 from expunge.table import keys
@@ -85,7 +86,7 @@ def purge_here(url: str, table: str) -> dict[str, Any]:
 
     dynamodb.meta.events.register("before-send.dynamodb", count)
     began, cpu = time.perf_counter(), time.process_time()
-    purged = remove_due(Store(dynamodb, table), DUE, Deadline(lambda: 10**9))
+    purged = remove_due(Store(dynamodb, table), timestamps.parse(DUE), 30, Deadline(lambda: 10**9))
     if purged.stopped is not None:
         raise purged.stopped
     return {

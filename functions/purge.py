@@ -47,11 +47,10 @@ def run(event: Any, context: Context) -> dict[str, Any]:
     time_left = context.get_remaining_time_in_millis
     half = time_left() // 2
     began = timestamps.now()
-    deadline = Deadline(time_left)
-    with leased(store(), deadline) as lease:
+    with leased(store(), Deadline(time_left)) as lease:
         # Half the time at most, lest a long background deletion keep what is due from being removed.
         swept = sweeps.resume(store(), Deadline(lambda: time_left() - half))
-        purged = remove_due(store(), now, settings().retention_days, deadline)
+        purged = remove_due(store(), now, settings().retention_days, Deadline(time_left))
         late = _oldest_due_age(purged, lease, began)
         _remember(purged, lease, now, began)
     result = {

@@ -315,7 +315,7 @@ def purge(_: Handler, world: World, recorder: Recorder, monkeypatch: pytest.Monk
     with recorder.recording(lost="TransactWriteItems"), pytest.raises(PurgeFailed):
         run({}, RunningOut(seconds=2))
     with recorder.recording():
-        assert run({"time": "2999-01-01T00:00:00Z"}, RunningOut())["remaining"] is False
+        assert run({"time": "2999-01-01T00:00:00Z", "force": True}, RunningOut())["remaining"] is False
     assert world.items() == []
 
 

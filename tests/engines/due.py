@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from random import randbytes
 from typing import TYPE_CHECKING, Any
 
 from cli.dynamodb import create_table
@@ -16,11 +17,13 @@ DUE = "2025-06-01T12:00:00.000Z"
 """When they are due."""
 
 
-def bin_of(dynamodb: "DynamoDBClient", numbers: Iterable[int]) -> str:
-    """Make a table with these messages in the bin, content and all, and return its name."""
+def bin_of(dynamodb: "DynamoDBClient", numbers: Iterable[int], kilobytes: int = 0) -> str:
+    """Make a table with these messages in the bin, each with so large a content, and return its name."""
     table = f"purge-{uuid.uuid4().hex}"
     create_table(dynamodb, table)
-    puts = ({"PutRequest": put["Put"]} for number in numbers for put in puts_of(_message(number)))
+    # Content is stored compressed, at which this hardly shrinks.
+    noise = randbytes(kilobytes * 500).hex()  # noqa: S311 - not a secret
+    puts = ({"PutRequest": put["Put"]} for number in numbers for put in puts_of(_message(number, noise)))
 
     def write(requests: list[Any]) -> None:
         pending: Any = {table: requests}
@@ -39,7 +42,7 @@ def left(dynamodb: "DynamoDBClient", table: str) -> int:
     return sum(page["Count"] for page in pages)
 
 
-def _message(number: int) -> dict[str, Any]:
+def _message(number: int, noise: str) -> dict[str, Any]:
     return {
         "kind": "inbound_message",
         "account_id": ACCOUNT,
@@ -47,7 +50,7 @@ def _message(number: int) -> dict[str, Any]:
         "inbound_endpoint_id": INBOUND,
         "status": "succeeded",
         "received_at": at(number),
-        "payload": {"number": number},
+        "payload": {"number": number, "noise": noise},
         "deleted_at": "2025-05-02T12:00:00.000Z",
         "deleted_by": "key_1",
         "delete_request_id": "req_1",

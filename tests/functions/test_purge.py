@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Event
 from typing import Any
@@ -142,7 +142,7 @@ def test_what_the_api_deletes_is_purged_after_the_retention_and_not_before(world
     call(delete_all)
     deleted_at = timestamps.parse(world.items()[0]["deleted_at"])
 
-    def at(moment: datetime) -> dict[str, str]:
+    def at(moment: datetime) -> dict[str, Any]:
         return {"time": timestamps.millis(moment), "force": True}
 
     assert purge(at(deleted_at + timedelta(days=30, milliseconds=-1))) == NOTHING
@@ -897,7 +897,6 @@ def test_a_failed_run_does_not_wait_for_what_never_began(
         world.message(number, **deleted())
     calls: list[Any] = []
     cancelled: list[int] = []
-    wait = purging.wait
 
     def fail(**arguments: Any) -> Any:
         calls.append(arguments)
