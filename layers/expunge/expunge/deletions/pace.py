@@ -43,7 +43,7 @@ class Pace:
 class Patience:
     """Asked before each attempt at a transaction, it ends when a smaller one may do better.
 
-    That is not so for a single row, nor while an answer is lost: only the same transaction, sent again, can
+    That is not so for a single row, nor while an answer is missing: only the same transaction, sent again, can
     tell what became of it.
     """
 
@@ -55,9 +55,11 @@ class Patience:
 
     def ends(self) -> bool:
         """Whether not to try again, with the rows that are still open."""
+        if self._transaction.in_doubt:
+            return False
         rows = len(self._transaction.open)
         if rows < self._rows:  # some rows are settled, so the store did answer
             self._rows, self._attempts = rows, 0
         self._attempts += 1
-        self.ended = self._attempts > _ATTEMPTS and rows > 1 and not self._transaction.in_doubt
+        self.ended = self._attempts > _ATTEMPTS and rows > 1
         return self.ended
