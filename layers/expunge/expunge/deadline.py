@@ -1,20 +1,30 @@
 """How an invocation spends the time that Lambda gives it.
 
-Lambda ends a function at its time limit without another word, so work stops before: first nothing new is
-begun, then what is under way may end, then what became of it is read back, then the answer goes out.
+Lambda ends a function at its time limit without another word, so work stops before that, in stages: first
+no more is searched for, then nothing new is written, then what is under way may end, then it is read back
+what became of it, and then the answer goes out.
 """
 
 from collections.abc import Callable
 from copy import copy
 from typing import Protocol
 
-# Seconds before Lambda's limit. A call to the store that begins at the last moment takes up to 7 s to fail
-# (see store.CLIENT_CONFIG).
-_LAST_SEARCH = 18.0
-_LAST_START = 12.0
-_LAST_SETTLING = 8.0
-_LAST_WAIT = 6.0
+# When each stage ends, in seconds before Lambda's limit. A call to the store takes up to 7 s to fail: 2 to
+# connect and 5 to read (see store.CLIENT_CONFIG). Read from the end, for a function with a limit of 25 s:
 _LAST_WORD = 1.0
+"""The answer is written, logged and sent."""
+_LAST_WAIT = 6.0
+"""Writes without an answer are read back, in the 5 s from here to the last word. A read that takes longer is
+given up: it changes nothing, and the answer says what is in doubt."""
+_LAST_SETTLING = 8.0
+"""The last moment for a single write that the function itself waits for: 7 s before the last word."""
+_LAST_START = 13.0
+"""The last moment for a write of many that are under way at once: 7 s before the wait for them ends."""
+_LAST_SEARCH = 18.0
+"""The last moment for a search. It leaves 5 s to delete what is found, so that a slow store, too, makes
+progress with every request."""
+_WHOLE = 24.0
+"""Invocations that begin with less get all stages in proportion; one of 25 s may have had a slow start."""
 
 
 class Context(Protocol):
@@ -34,18 +44,23 @@ class Deadline:
     def __init__(self, remaining_ms: Callable[[], int]) -> None:
         self._remaining_ms = remaining_ms
         self._last_start = _LAST_START
-        self._scale = min(1.0, remaining_ms() / 1000 / (2 * _LAST_START))
+        self._scale = min(1.0, remaining_ms() / 1000 / _WHOLE)
+
+    @classmethod
+    def never(cls) -> "Deadline":
+        """One that does not come, for work outside Lambda."""
+        return cls(lambda: 10**9)
 
     def for_searching(self) -> "Deadline":
-        """The same end, for calls that leave time to delete what they found."""
+        """An earlier cut-off, for reads that must leave time to delete what they find."""
         return self._until(_LAST_SEARCH)
 
     def for_settling(self) -> "Deadline":
-        """The same end, for calls that follow on work which may have gone on until nothing new may begin."""
+        """A later cut-off, for the write that records work already done."""
         return self._until(_LAST_SETTLING)
 
     def for_reading_back(self) -> "Deadline":
-        """The same end, for calls that may begin until the answer is due."""
+        """The latest cut-off, for reads that may begin until the answer is due."""
         return self._until(_LAST_WORD)
 
     def to_start(self) -> float:

@@ -43,8 +43,8 @@ class Pace:
 class Patience:
     """Asked before each attempt at a transaction, it ends when a smaller one may do better.
 
-    That is not so for a single row, nor while an answer is missing: only the same transaction, sent again, can
-    tell what became of it.
+    That is not so for a single row, nor while an answer is missing: only the same transaction, sent again,
+    can tell what became of it.
     """
 
     def __init__(self, transaction: Transaction[Any]) -> None:

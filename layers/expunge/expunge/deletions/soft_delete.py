@@ -1,12 +1,13 @@
 """Soft delete: many messages flagged at once, each reported by the one request that flagged it.
 
-One conditional update does it: the flags are set and the message's index key moves from the living to the
-bin. The condition makes a stale index harmless and concurrent requests exact. A condition that fails on
-flags of this very deletion was this deletion's own write, whose answer got lost.
+A single conditional update sets the flags and moves the message's index key from the living to the bin. Its
+condition is checked against the message itself, so what an index showed may be out of date, and of several
+requests at once only one succeeds. If the condition fails because the message bears the flags of this very
+deletion, then this deletion wrote them before, and only the store's answer got lost.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -71,13 +72,19 @@ class Deletion:
 
 @dataclass(slots=True)
 class Target:
-    """A message to delete: by id, or, with a `place`, only while it is still where it was found."""
+    """A message to delete: by its id or, with a `place`, only while it is in a place where it was found.
+
+    `elsewhere` are further places, for a message that moved while it was searched for. `found` is the record
+    that the deletion was refused on, if there was one.
+    """
 
     deletion: Deletion
     pk: str
     place: Partition | None = None
+    elsewhere: list[Partition] = field(default_factory=list, init=False)
     outcome: Outcome = field(default=Outcome.OPEN, init=False)
     deleted_at: str | None = field(default=None, init=False)
+    found: Item | None = field(default=None, init=False)
 
     def writes(self, table: str) -> Sequence[dict[str, Any]]:
         """Give the entries of a transaction: a single one."""
@@ -86,16 +93,17 @@ class Target:
     def write(self, table: str) -> dict[str, Any]:
         """Give the update that flags it."""
         clause, values = assignments(self.deletion.flags(self.pk))
-        condition = "attribute_exists(pk) AND attribute_not_exists(deleted_at)"
+        condition = "attribute_exists(pk)"
         if self.place is not None:
-            condition = f"{self.place.attribute} = :place AND attribute_not_exists(deleted_at)"
-            values[":place"] = {"S": self.place.pk}
+            places = {f":place{at}": each for at, each in enumerate([self.place, *self.elsewhere])}
+            condition = f"({' OR '.join(f'{each.attribute} = {name}' for name, each in places.items())})"
+            values |= {name: {"S": each.pk} for name, each in places.items()}
         return {
             "Update": {
                 "TableName": table,
                 "Key": {"pk": {"S": self.pk}, "sk": {"S": keys.MESSAGE}},
                 "UpdateExpression": f"SET {clause} REMOVE group_pk",
-                "ConditionExpression": condition,
+                "ConditionExpression": f"{condition} AND attribute_not_exists(deleted_at)",
                 "ExpressionAttributeValues": values,
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
@@ -106,7 +114,8 @@ class Target:
         self.outcome, self.deleted_at = Outcome.DELETED, self.deletion.deleted_at
 
     def refused(self, found: Item | None) -> None:
-        """Read from the row that failed the condition what is the case with it."""
+        """Set the outcome from the item that failed the condition."""
+        self.found = found
         if not found:
             self.outcome = Outcome.NOT_FOUND
         elif self.deletion.made(found):
@@ -118,7 +127,7 @@ class Target:
 
 
 class Shortfall(NamedTuple):
-    """Why a deletion stopped short, and how many rows may have been flagged without anyone knowing."""
+    """Why a deletion stopped short, and how many more messages it may have flagged, or may yet."""
 
     error: StoreError
     in_doubt: int = 0
@@ -127,8 +136,9 @@ class Shortfall(NamedTuple):
 def soft_delete(store: Store, targets: Sequence[Target], deadline: Deadline) -> Shortfall | None:
     """Flag the targets, a few transactions at once, and note on each what became of it.
 
-    Returns None when all are settled. What was committed is known even when the store's answer to a write
-    was lost: such rows are read back.
+    Returns None when all are settled. When it returns, nothing more is sent. A message counts as deleted if
+    the store said so, or if it is read back with the flags of this deletion. A write without an answer that
+    shows no flags yet may still be on its way: it stays in doubt.
     """
     transactions = [Transaction(targets[at : at + LIMIT]) for at in range(0, len(targets), LIMIT)]
     stop = Event()
@@ -148,24 +158,25 @@ def soft_delete(store: Store, targets: Sequence[Target], deadline: Deadline) -> 
     pool = ThreadPoolExecutor(_AT_ONCE)
     wait([pool.submit(commit, each) for each in transactions], max(0, deadline.to_wait()))
     stop.set()
-    doubtful = [row for each in transactions if each.in_doubt for row in each.open]
-    reads = {
-        pool.submit(_read_back, store, rows, deadline.for_reading_back()): rows
-        for rows in (doubtful[at : at + LIMIT] for at in range(0, len(doubtful), LIMIT))
-    }
+    doubtful = [target for each in transactions for target in each.in_doubt]
+    _read_back(store, pool, doubtful, deadline)
     pool.shutdown(wait=False)
-    read = wait(reads, max(0, deadline.to_answer())).done
     if all(target.outcome is not Outcome.OPEN for target in targets):
         return None
-    in_doubt = sum(len(rows) for each, rows in reads.items() if each not in read or each.exception())
+    in_doubt = sum(target.outcome is Outcome.OPEN for target in doubtful)
     return Shortfall(errors[0] if errors else OutOfTime(), in_doubt)
 
 
-def _read_back(store: Store, targets: Sequence[Target], deadline: Deadline) -> None:
-    found = store.get_batch(
-        [(target.pk, keys.MESSAGE) for target in targets], deadline, "pk, delete_request_id, deleted_at"
-    )
-    ours = {item["pk"]["S"] for item in found if targets[0].deletion.made(item)}
-    for target in targets:
-        if target.pk in ours:
-            target.committed()
+def _read_back(store: Store, pool: Executor, targets: Sequence[Target], deadline: Deadline) -> None:
+    """Note which targets bear the flags of their deletion, as far as that can be learnt in time."""
+
+    def read(some: Sequence[Target]) -> None:
+        places = [(target.pk, keys.MESSAGE) for target in some]
+        found = store.get_batch(places, deadline.for_reading_back(), "pk, delete_request_id, deleted_at")
+        ours = {item["pk"]["S"] for item in found if some[0].deletion.made(item)}
+        for target in some:
+            if target.pk in ours:
+                target.committed()
+
+    reads = [pool.submit(read, targets[at : at + LIMIT]) for at in range(0, len(targets), LIMIT)]
+    wait(reads, max(0, deadline.to_answer()))

@@ -8,29 +8,40 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+)
 from botocore.parsers import ResponseParserError
 
 from expunge.deadline import Deadline
 from expunge.errors import OutOfTime, StoreError, Throttled, Unavailable
+from expunge.table.sending import HeldBack
 
 FAILURES = (ClientError, BotoCoreError, ResponseParserError)
 """What the SDK raises for a call that did not work."""
 
+# Seconds; a pause is a random part of what doubles from the first to the longest.
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 2.0
+# A conflict passes when the other transaction ends, which takes it a few tens of milliseconds.
+_FIRST_PAUSE_FOR_A_CONFLICT = 0.02
+_LONGEST_PAUSE_FOR_A_CONFLICT = 0.2
 # A store that does not answer is given up sooner than one that asks to slow down.
 _ATTEMPTS_WITHOUT_ANSWER = 5
 
-_TRANSIENT = frozenset(
+_CONFLICTS = frozenset({"TransactionConflict", "TransactionConflictException"})
+
+_TRANSIENT = _CONFLICTS | frozenset(
     {
         "ProvisionedThroughputExceededException",
         "ProvisionedThroughputExceeded",
         "RequestLimitExceeded",
         "ThrottlingException",
         "ThrottlingError",
-        "TransactionConflict",
-        "TransactionConflictException",
         "TransactionInProgressException",
     }
 )
@@ -43,9 +54,18 @@ def is_transient(code: str) -> bool:
     return code in _TRANSIENT
 
 
+def is_conflict(code: str) -> bool:
+    """Whether an error code says that another transaction is writing the same item."""
+    return code in _CONFLICTS
+
+
 def is_definite(error: Exception) -> bool:
-    """Whether the store itself said no: then nothing was written."""
-    return isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] < 500  # noqa: PLR2004 - server errors leave it open
+    """Whether it is certain that nothing was written: the store said no, or the request never left."""
+    if isinstance(error, ClientError):
+        return bool(error.response["ResponseMetadata"]["HTTPStatusCode"] < 500)  # noqa: PLR2004 - server errors leave it open
+    if type(error) is HTTPClientError:  # what the SDK wraps an exception in that it does not know
+        return isinstance(error.kwargs.get("error"), HeldBack)
+    return isinstance(error, (HeldBack, EndpointConnectionError, ConnectTimeoutError))
 
 
 class Retry:
@@ -54,17 +74,30 @@ class Retry:
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
         self._failures = 0
+        self._conflicts = 0
         self._without_answer = 0
 
     def failed(self, error: Exception) -> None:
         """Sleep and return to have the call repeated, or raise a StoreError."""
+        if isinstance(error, ClientError) and is_conflict(error.response["Error"]["Code"]):
+            self.contested()
+            return
         kind, worth_it = self._judge(error)
         if not worth_it:
             raise kind from error
         self._failures += 1
-        pause = random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._failures))  # noqa: S311 - jitter
+        self._pause(_FIRST_PAUSE * 2**self._failures, _LONGEST_PAUSE, kind)
+
+    def contested(self) -> None:
+        """Sleep for a moment while another transaction writes the same items. Raises Throttled."""
+        self._conflicts += 1
+        longest = _FIRST_PAUSE_FOR_A_CONFLICT * 2**self._conflicts
+        self._pause(longest, _LONGEST_PAUSE_FOR_A_CONFLICT, Throttled("TransactionConflict"))
+
+    def _pause(self, grown: float, longest: float, otherwise: StoreError) -> None:
+        pause = random.uniform(0, min(grown, longest))  # noqa: S311 - jitter
         if pause >= self._deadline.to_start():
-            raise kind from error
+            raise otherwise
         time.sleep(pause)
 
     def _judge(self, error: Exception) -> tuple[StoreError, bool]:

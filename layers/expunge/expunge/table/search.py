@@ -1,6 +1,6 @@
-"""Finding living messages: one query a partition of an index, merged oldest first, as far as needed."""
+"""Finding messages by an index: a query for each partition, their rows merged in order, as far as needed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from heapq import merge
@@ -10,7 +10,7 @@ from expunge.deadline import Deadline
 from expunge.table import keys
 from expunge.table.store import Page, Store
 
-# DynamoDB charges by 4 KB, which a page of so few keys does not fill.
+# DynamoDB charges by 4 KB, and so few keys do not fill that: a smaller page would cost as much.
 _SMALLEST_PAGE = 25
 
 
@@ -50,12 +50,12 @@ def oldest_first(
     pool: Executor,
     partitions: Sequence[Partition],
     bounds: Range,
-    page: int,
+    page: int | Callable[[], int],
     deadline: Deadline,
 ) -> Iterator[Found]:
     """The rows of all partitions in order; pages are read as they are needed, the first ones at once.
 
-    `page` is the most rows that a query reads. Raises StoreError.
+    `page` is the most rows that a query reads, or tells it before every query. Raises StoreError.
     """
 
     def query(partition: Partition, **start: Any) -> Page:
@@ -69,7 +69,7 @@ def oldest_first(
                 ":last": {"S": bounds.last},
             },
             ProjectionExpression="pk, state_sk",
-            Limit=max(page, _SMALLEST_PAGE),
+            Limit=max(page() if callable(page) else page, _SMALLEST_PAGE),
             **start,
         )
 

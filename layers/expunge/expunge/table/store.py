@@ -11,6 +11,7 @@ from botocore.session import Session
 from expunge.deadline import Deadline
 from expunge.settings import settings
 from expunge.table.retries import Retry, repeat
+from expunge.table.sending import guard
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -61,6 +62,7 @@ class Store:
     """
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        guard(client)
         self.client = client
         self.table = table
 

@@ -1,19 +1,22 @@
-"""Conditional writes in transactions, each row of up to 100 committed or not, and never in doubt for long.
+"""Conditional writes in transactions: each row is committed or not, and the writer knows which.
 
-A cancelled transaction says row by row why. Rows whose condition failed are settled by that: they are taken
-out, and the rest is sent again. Conflicts, throttling and lost answers are tried again in time. A client
-token makes a repetition of the same transaction exact.
+A cancelled transaction says item by item why. Rows whose condition failed are settled by that and taken out.
+Rows that another transaction is writing at this moment are put off for a short while. What remains is sent
+again at once. Throttling and lost answers are tried again while there is time; a client token makes the
+repetition of a transaction exact.
 """
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
 from botocore.exceptions import ClientError
 
 from expunge.deadline import Deadline
 from expunge.errors import OutOfTime, Unavailable
-from expunge.table.retries import FAILURES, Retry, is_definite, is_transient
+from expunge.table.retries import FAILURES, Retry, is_conflict, is_definite, is_transient
+from expunge.table.sending import HeldBack, checked_by
 from expunge.table.store import CONDITION_FAILED, Item, Store
 
 LIMIT = 100
@@ -21,79 +24,122 @@ LIMIT = 100
 
 
 class Row(Protocol):
-    """Writes that belong together, one of them conditional, and what became of them."""
+    """Writes that belong together, and what became of them."""
 
     def writes(self, table: str) -> Sequence[dict[str, Any]]:
-        """Give the entries of TransactItems, as many as every other row of the transaction does."""
+        """Give its entries of TransactItems, the same ones each time."""
 
     def committed(self) -> None:
         """Take note that it was written."""
 
     def refused(self, found: Item | None) -> None:
-        """Take note that the condition failed: on that item, if it asks for ALL_OLD and there is one."""
+        """Take note that a condition failed: on that item, if it asks for ALL_OLD and there is one."""
 
 
 RowT = TypeVar("RowT", bound=Row)
 
 
 class Transaction(Generic[RowT]):
-    """Rows of up to 100 items in all on their way into the store.
-
-    `open` holds the rows that are neither committed nor refused; `in_doubt` says that a write of them was
-    sent whose answer has not come.
-    """
+    """Rows of up to 100 items in all on their way into the store; `open` are those not settled yet."""
 
     def __init__(self, rows: Sequence[RowT]) -> None:
         self.open: list[RowT] = list(rows)
-        self.in_doubt = False
+        # The rows of each attempt that was sent and may still be carried out, for all that is known.
+        self._unanswered: list[list[RowT]] = []
+
+    @property
+    def in_doubt(self) -> list[RowT]:
+        """Open rows that may have been written, or may yet be, because the answer to a write is missing."""
+        sent = {id(row) for rows in self._unanswered for row in rows}
+        return [row for row in self.open if id(row) in sent]
 
     def commit(self, store: Store, deadline: Deadline, give_up: Callable[[], bool]) -> None:
-        """Write until every row is settled. Raises StoreError; `open` then says what is left."""
+        """Write until every row is settled. Raises StoreError; `open` then says what is left.
+
+        Once `give_up` has begun to return true, nothing more is sent.
+        """
         retry = Retry(deadline)
-        token = _token()
+        contested: list[RowT] = []
+        sent: list[RowT] = []
+        token = ""
         while self.open:
+            rows = _without(self.open, contested)
+            if not rows:
+                retry.contested()
+                rows, contested = list(self.open), []
+            if rows != sent:  # AWS refuses a token that comes again with other items
+                sent, token = rows, str(uuid.uuid4())
             if give_up() or deadline.to_start() <= 0:
                 raise OutOfTime
-            was_in_doubt, self.in_doubt = self.in_doubt, True
+            entries = [row.writes(store.table) for row in rows]
             try:
-                store.client.transact_write_items(
-                    TransactItems=[entry for row in self.open for entry in row.writes(store.table)],  # type: ignore[misc]
-                    ClientRequestToken=token,
-                )
+                with self._on_their_way(rows, give_up):
+                    store.client.transact_write_items(
+                        TransactItems=[entry for each in entries for entry in each],  # type: ignore[misc]
+                        ClientRequestToken=token,
+                    )
             except FAILURES as error:
-                self.in_doubt = was_in_doubt or not is_definite(error)
-                if self._take_out_refused(error):
-                    token = _token()
-                else:
+                refused, conflicting = _told_apart(rows, entries, error)
+                self.open = _without(self.open, refused)
+                contested += conflicting
+                if not refused and not conflicting:
                     retry.failed(error)
             else:
-                for row in self.open:
+                for row in rows:
                     row.committed()
-                self.open = []
-        self.in_doubt = False
+                self.open = _without(self.open, rows)
 
-    def _take_out_refused(self, error: Exception) -> bool:
-        reasons = _reasons(error)
-        if not reasons:
-            return False
-        left: list[RowT] = []
-        each = len(reasons) // len(self.open)
-        for row, at in zip(self.open, range(0, len(reasons), each), strict=True):
-            codes = [reason["Code"] for reason in reasons[at : at + each]]
-            if CONDITION_FAILED in codes:
-                row.refused(reasons[at + codes.index(CONDITION_FAILED)].get("Item"))
-                continue
-            for code in codes:
-                if code != "None" and not is_transient(code):
-                    raise Unavailable(code) from error
-            left.append(row)
-        taken_out = len(left) < len(self.open)
-        self.open = left
-        return taken_out
+    @contextmanager
+    def _on_their_way(self, rows: list[RowT], give_up: Callable[[], bool]) -> Iterator[None]:
+        """Keep the account of unanswered attempts around one attempt.
+
+        Whoever makes `give_up` true and then looks at `in_doubt` sees every attempt that was sent: an attempt
+        is put down first and asks then.
+        """
+        before = self._unanswered
+
+        def check() -> None:
+            self._unanswered = [*before, rows]
+            if give_up():
+                raise HeldBack
+
+        try:
+            with checked_by(check):
+                yield
+        except Exception as error:
+            self._unanswered = before if is_definite(error) else [*before, rows]
+            raise
+        # An earlier attempt that had one of these rows in it fails on it from now on.
+        self._unanswered = [each for each in before if len(_without(each, rows)) == len(each)]
 
 
-def _token() -> str:
-    return str(uuid.uuid4())
+def _told_apart(
+    rows: Sequence[RowT], entries: Sequence[Sequence[Any]], error: Exception
+) -> tuple[list[RowT], list[RowT]]:
+    """Find the rows whose condition failed and those that met another writer, from a cancelled transaction.
+
+    Raises Unavailable if the store will never take one of the others.
+    """
+    reasons = iter(_reasons(error))
+    refused: list[RowT] = []
+    contested: list[RowT] = []
+    for row, each in zip(rows, entries, strict=True):
+        own = [reason for _, reason in zip(each, reasons, strict=False)]  # takes no reason too many
+        failed = [reason for reason in own if reason["Code"] == CONDITION_FAILED]
+        codes = [reason["Code"] for reason in own if reason["Code"] != "None"]
+        if failed:
+            row.refused(failed[0].get("Item"))
+            refused.append(row)
+        elif hopeless := [code for code in codes if not is_transient(code)]:
+            raise Unavailable(hopeless[0]) from error
+        elif any(map(is_conflict, codes)):
+            contested.append(row)
+    return refused, contested
+
+
+def _without(rows: Sequence[RowT], others: Sequence[RowT]) -> list[RowT]:
+    out = {id(row) for row in others}
+    return [row for row in rows if id(row) not in out]
 
 
 def _reasons(error: Exception) -> Sequence[Any]:
