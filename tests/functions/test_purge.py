@@ -411,7 +411,7 @@ def test_a_conflict_over_the_content_alone_passes(world: World, monkeypatch: pyt
         world.message(number, **deleted())
     write = store().client.transact_write_items
     reasons = [{"Code": code} for code in ("None", "TransactionConflict", "None", "None")]
-    answers = [write, refuse("TransactionCanceledException", CancellationReasons=reasons)]
+    answers = [write, write, refuse("TransactionCanceledException", CancellationReasons=reasons)]
 
     def conflict_once(**arguments: Any) -> Any:
         return answers.pop()(**arguments)
@@ -930,8 +930,9 @@ def test_what_was_under_way_when_another_transaction_failed_is_counted(
         both_under_way.wait()
         if not late:
             refuse("AccessDeniedException")()
+        answer = write(**arguments)
         assert ended.wait(timeout=10)
-        return write(**arguments)
+        return answer
 
     monkeypatch.setattr(store().client, "transact_write_items", fail_or_be_late)
 
