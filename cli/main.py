@@ -43,12 +43,22 @@ class Commands(click.Group):
         signal.signal(signal.SIGINT, interrupt)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; one that is not there may be a misspelling of one that is."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
 
+@click.version_option(package_name="expunge", message="%(prog)s %(version)s")
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def commands() -> None:
     """Delete messages softly first, for good later: expunge on one machine.
@@ -91,12 +101,20 @@ def run(arguments: Sequence[str]) -> int:
 def _failure(error: Exception) -> tuple[str, int] | None:
     """Return what to say about an error and the exit status; None if nothing was to be expected of it."""
     match error:
+        case click.MissingParameter() | click.NoSuchOption() | click.exceptions.NoSuchCommand():
+            return _with_help(error), error.exit_code
         case click.ClickException():
             return error.format_message(), error.exit_code
         case OSError():
             return str(error), 1
     sentence = explain(error)
     return None if sentence is None else (sentence, 1)
+
+
+def _with_help(error: click.UsageError) -> str:
+    """What is wrong with the arguments, and where to read what they may be."""
+    path = error.ctx.command_path if error.ctx else "expunge"
+    return f"{error.format_message()} See `{path} --help`."
 
 
 def _drop_output() -> None:

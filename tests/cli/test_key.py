@@ -186,7 +186,7 @@ def test_a_key_that_is_not_there_cannot_be_revoked(capsys: Captured) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["create"], "Missing option '--account'."),
+        (["create"], "Missing option '--account'. See `expunge key create --help`."),
         (["create", "--account", "a b"], "account_id must be 1 to 64 letters, digits, _ or -."),
         (
             ["create", "--account", "a", "--expires-at", "tomorrow"],
@@ -200,8 +200,9 @@ def test_a_key_that_is_not_there_cannot_be_revoked(capsys: Captured) -> None:
             ["create", "--account", "a", "--label", "x" * 257],
             "label must be text of at most 256 characters.",
         ),
-        (["revoke"], "Missing argument 'KEY_ID'."),
-        (["forge", "--account", "a"], "No such command 'forge'."),
+        (["revoke"], "Missing argument 'KEY_ID'. See `expunge key revoke --help`."),
+        (["forge"], "No such command 'forge'. See `expunge key --help`."),
+        (["lst"], "No such command 'lst'. Did you mean 'list'? See `expunge key --help`."),
     ],
 )
 def test_wrong_use_is_exit_status_2_and_a_sentence(

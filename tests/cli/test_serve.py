@@ -261,7 +261,12 @@ def test_help_lists_every_command_without_importing_any() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nothing"], "No such command 'nothing'."),
+        (["nothing"], "No such command 'nothing'. See `expunge --help`."),
+        (["dmup"], "No such command 'dmup'. Did you mean 'dump'? See `expunge --help`."),
+        (
+            ["dump", "--stte", "live"],
+            "No such option '--stte'. Did you mean '--state'? See `expunge dump --help`.",
+        ),
         (["serve", "--port", "x"], "Invalid value for '--port': 'x' is not a valid integer range."),
         (["serve", "--load", "/no/such"], "Invalid value for '--load': File '/no/such' does not exist."),
         (
