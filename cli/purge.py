@@ -68,6 +68,7 @@ def _invoke(event: dict[str, Any], settings: Mapping[str, str], dynamodb_url: st
         "POWERTOOLS_LOG_LEVEL": "CRITICAL",  # what goes wrong is said in a sentence
     }
     context = Context(function.name, str(function.memory), function.timeout, "purge")
+    sys.path.insert(0, str(function.code))
     with _environment(variables), redirect_stdout(sys.stderr):
         from purge import LEFT_TO_ANOTHER_RUN, run  # noqa: PLC0415 - it reads the environment
 

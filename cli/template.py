@@ -13,7 +13,11 @@ from typing import Any, Final
 
 import yaml
 
-TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
+_HERE = Path(__file__).resolve().parent
+_BUNDLED = _HERE / "resources" / "template.yaml"
+
+TEMPLATE = _BUNDLED if _BUNDLED.exists() else _HERE.parent / "template.yaml"
+"""In a wheel it lies inside the package, in a checkout beside it; the handlers and events are next to it."""
 
 _TABLE_ARGUMENTS = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
 
