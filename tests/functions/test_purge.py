@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
-from threading import Barrier, Event
+from threading import Event
 from typing import Any
 
 import pytest
@@ -237,10 +237,15 @@ def test_a_message_that_changes_after_it_was_found_is_left_alone(
     assert left(world) == both(1)
 
 
-def test_a_message_that_lies_in_the_bin_but_is_not_deleted_is_left_alone(world: World) -> None:
+@pytest.mark.parametrize("fields", [{}, {"erased_at": timestamps.millis(NOW)}], ids=str)
+def test_a_message_that_lies_in_the_bin_but_is_not_deleted_is_left_alone(
+    world: World, fields: dict[str, str]
+) -> None:
     world.message(1)
     order = keys.bin_order(timestamps.millis(NOW), pk(1))
-    set_fields(world, 1, state_pk=keys.bin_shard(pk(1)), state_sk=order, purge_at=timestamps.millis(NOW))
+    set_fields(
+        world, 1, state_pk=keys.bin_shard(pk(1)), state_sk=order, purge_at=timestamps.millis(NOW), **fields
+    )
 
     assert purge() == NOTHING
     assert left(world) == both(1)
@@ -411,10 +416,10 @@ def test_a_conflict_over_the_content_alone_passes(world: World, monkeypatch: pyt
         world.message(number, **deleted())
     write = store().client.transact_write_items
     reasons = [{"Code": code} for code in ("None", "TransactionConflict", "None", "None")]
-    answers = [write, write, refuse("TransactionCanceledException", CancellationReasons=reasons)]
+    answers = [refuse("TransactionCanceledException", CancellationReasons=reasons)]
 
     def conflict_once(**arguments: Any) -> Any:
-        return answers.pop()(**arguments)
+        return (answers.pop() if answers else write)(**arguments)
 
     monkeypatch.setattr(store().client, "transact_write_items", conflict_once)
 
@@ -922,17 +927,17 @@ def test_what_was_under_way_when_another_transaction_failed_is_counted(
     for number in range(2):
         world.message(number, **deleted())
     write = store().client.transact_write_items
-    both_under_way = Barrier(2, timeout=10)
-    turns = iter([False, True])
+    written = Event()
+    turns = iter(["late", "failing"])
 
     def fail_or_be_late(**arguments: Any) -> Any:
-        late = next(turns)
-        both_under_way.wait()
-        if not late:
+        if next(turns) == "failing":
+            assert written.wait(timeout=10)
             refuse("AccessDeniedException")()
-        answer = write(**arguments)
+        reply = write(**arguments)
+        written.set()
         assert ended.wait(timeout=10)
-        return answer
+        return reply
 
     monkeypatch.setattr(store().client, "transact_write_items", fail_or_be_late)
 
