@@ -878,6 +878,26 @@ def test_a_short_throttling_makes_no_transaction_smaller(
     assert sizes == [8, 8, 8]
 
 
+def test_a_transaction_whose_answers_are_lost_is_sent_again_as_it_was(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        world.message(number, **deleted())
+    write = store().client.transact_write_items
+    sent: list[dict[str, Any]] = []
+
+    def lost_thrice(**arguments: Any) -> Any:
+        sent.append(arguments)
+        if len(sent) <= 3:
+            raise ReadTimeoutError(endpoint_url="https://dynamodb.example")
+        return write(**arguments)
+
+    monkeypatch.setattr(store().client, "transact_write_items", lost_thrice)
+
+    assert purge()["purged"] == 2
+    assert sent == [sent[0]] * 4
+
+
 @pytest.fixture
 def ended(monkeypatch: pytest.MonkeyPatch) -> Event:
     """Set when a run begins nothing new any more."""
