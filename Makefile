@@ -47,6 +47,7 @@ format: install ## put the code into its one format
 bench: install ## measure, and print the tables of benchmarks/README.md
 	.venv/bin/python benchmarks/deletion.py
 	.venv/bin/python benchmarks/purge.py
+	.venv/bin/python benchmarks/refusal.py
 
 # SAM CLI and checkov pin what others need newer, so each lives apart.
 .venv-sam/installed: requirements-sam.txt

@@ -24,6 +24,7 @@ from expunge.http import auth
 from expunge.table.store import CLIENT_CONFIG, Store, store
 from expunge.telemetry import logger
 from expunge.webhooks import customer_endpoints
+from tests.clock import Clock
 from tests.world import World
 
 
@@ -74,3 +75,9 @@ def logged(
         return [json.loads(line) for line in [*written, *capsys.readouterr().out.splitlines()]]
 
     return lines
+
+
+@pytest.fixture
+def clock(world: World, monkeypatch: pytest.MonkeyPatch) -> Clock:  # noqa: ARG001 - moto looks at the clock
+    """The present, until a test moves it."""
+    return Clock(monkeypatch)

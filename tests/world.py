@@ -267,13 +267,15 @@ class World:
         )
 
     def sweeps(self) -> int:
-        """How many background deletions are unfinished."""
-        return int(
+        """How many background deletions are noted."""
+        return sum(
             self.store.client.query(
                 TableName=self.store.table,
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": keys.SWEEP}},
+                IndexName=keys.BY_STATE,
+                KeyConditionExpression="state_pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": shard}},
             )["Count"]
+            for shard in keys.sweep_shards()
         )
 
     def items(self) -> list[dict[str, str]]:

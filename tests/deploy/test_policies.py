@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -16,9 +17,10 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from expunge import settings
-from expunge.errors import PurgeFailed
-from expunge.history import sweeps
+from expunge import settings, timestamps
+from expunge.deletions.soft_delete import Shortfall
+from expunge.errors import OutOfTime, PurgeFailed
+from expunge.history import passes
 from expunge.linked import provider_keys
 from tests.deploy.template import lambda_functions, resources
 from tests.upstream import upstream
@@ -281,7 +283,7 @@ def delete_message(
 def delete_channel_history(
     handler: Handler, world: World, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeps, "SLICE", 1)
+    monkeypatch.setattr(passes, "SLICE", 1)
     path = {"sub_key": SUB_KEY, "channels": "ch1,ch2"}
     world.channel_messages("ch1", 1, 2, 3)
     with recorder.recording():
@@ -293,7 +295,7 @@ def delete_channel_history(
 
 def purge(_: Handler, world: World, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     run: Callable[..., Any] = import_module("purge").handler
-    monkeypatch.setattr(sweeps, "SLICE", 1)
+    monkeypatch.setattr(passes, "SLICE", 1)
     world.message(1)
     world.event(1)
     world.outbound_message(1)
@@ -301,17 +303,19 @@ def purge(_: Handler, world: World, recorder: Recorder, monkeypatch: pytest.Monk
     call(import_module("delete_inbound_messages").handler)
     call(import_module("delete_outbound_messages").handler)
     call(import_module("delete_pull_events").handler, path={"id": PULL})
-    monkeypatch.setattr(import_module("expunge.history.deletion"), "_AT_LEAST", 1)
-    monkeypatch.setattr(import_module("expunge.history.deletion"), "_SECONDS", -1)
-    call(
-        import_module("delete_channel_history").handler,
-        path={"sub_key": SUB_KEY, "channels": "ch1"},
-        query={"auth": "auth-1"},
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passes, "soft_delete", lambda *_: Shortfall(OutOfTime()))
+        call(
+            import_module("delete_channel_history").handler,
+            path={"sub_key": SUB_KEY, "channels": "ch1"},
+            query={"auth": "auth-1"},
+        )
     assert world.sweeps() == 1
     _erase_linked_message()
     with recorder.recording(lost="TransactWriteItems"), pytest.raises(PurgeFailed):
         run({}, RunningOut())
+    later = timestamps.now() + timedelta(minutes=2)
+    monkeypatch.setattr(timestamps, "now", lambda: later)
     with recorder.recording():
         assert run({"time": "2999-01-01T00:00:00Z", "force": True}, RunningOut())["remaining"] is False
     assert world.items() == []

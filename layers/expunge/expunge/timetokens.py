@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 END = 10**19
-"""The first whole number that is no timetoken any more."""
+"""The first number with more than 19 digits, which is larger than every timetoken."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,3 +38,8 @@ def order(timetoken: int) -> str:
 def after(moment: datetime) -> int:
     """The first timetoken that is later than that microsecond."""
     return ((moment - _EPOCH) // timedelta(microseconds=1) + 1) * 10
+
+
+def moment(timetoken: int) -> datetime:
+    """The microsecond that a timetoken falls into. Raises OverflowError after the year 9999."""
+    return _EPOCH + timedelta(microseconds=timetoken // 10)

@@ -1,13 +1,15 @@
 """The Access Manager: whether a request may delete history from its channels.
 
 Deciding takes at most two reads: the keyset, and the grants of an auth key. What was read is remembered for
-under a minute: a warm call takes none, and a grant that was revoked or a keyset that was switched off stops
-working within 60 s. What is remembered only ever admits: before a request is refused, the table is asked.
+under a minute, so most requests need no read at all. A grant that was revoked, or a keyset that was switched
+off, stops working within 60 s. What was granted or switched on works at once: before a request is refused,
+the table is read again. Its signature and token are checked again only if the keyset has changed.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from hashlib import sha256
 from typing import Protocol
 
@@ -16,7 +18,7 @@ from expunge.cache import Cache
 from expunge.deadline import Deadline
 from expunge.errors import AccessDenied
 from expunge.history import signatures
-from expunge.history.tokens import Sealed
+from expunge.history.tokens import Sealed, Token
 from expunge.table import keys
 from expunge.table.store import Store
 from expunge.vocabulary import LONGEST_AUTH_KEY, SUB_KEY
@@ -28,17 +30,13 @@ _BAD_REQUEST = 400
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Asked:
-    """What a request asks for and shows for it; channels, query and body also as they arrived."""
+    """What a request asks for and shows for it; `path` is the channels as they stand in the decoded path."""
 
     sub_key: str
     channels: Sequence[str]
-    raw_channels: str
-    raw_query: str
+    path: str
+    parameters: Mapping[str, str]
     body: bytes
-    uuid: str | None
-    auth: str | None
-    signature: str | None
-    timestamp: str | None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -65,9 +63,11 @@ _grants: Cache[_Place, Grant] = Cache()
 
 def require_delete(store: Store, asked: Asked, deadline: Deadline) -> None:
     """Return if the request may delete in every one of its channels. Raises AccessDenied, StoreError."""
-    if _refusal(_Remembered(), asked) is None:
+    # Each costs some time, and the caller has not shown anything yet that was right.
+    checks = _Checks(cache(partial(_signed, asked)), cache(partial(_shown, asked)))
+    if _refusal(_Remembered(), asked, checks) is None:
         return
-    refusal = _refusal(_Read(store, deadline), asked)
+    refusal = _refusal(_Read(store, deadline), asked, checks)
     if refusal is not None:
         raise refusal
 
@@ -138,7 +138,15 @@ class _Read:
         return found
 
 
-def _refusal(records: _Records, asked: Asked) -> AccessDenied | None:
+@dataclass(frozen=True, slots=True)
+class _Checks:
+    """The checks of a request's signature and token with a keyset, each made once for the same keyset."""
+
+    signed: Callable[[Keyset], bool]
+    token: Callable[[Keyset], Token | None]
+
+
+def _refusal(records: _Records, asked: Asked, checks: _Checks) -> AccessDenied | None:
     keyset = records.keyset(asked.sub_key)
     if keyset is None:
         return AccessDenied("Invalid Subscribe Key", _BAD_REQUEST)
@@ -146,43 +154,45 @@ def _refusal(records: _Records, asked: Asked) -> AccessDenied | None:
         return AccessDenied("Deleting from history is not enabled for this subscribe key")
     if not keyset.access_manager:
         return None
-    if asked.signature is not None:
-        if not _timely(asked.timestamp):
+    if "signature" in asked.parameters:
+        if not _timely(asked.parameters.get("timestamp", "")):
             return AccessDenied("Invalid Timestamp", _BAD_REQUEST)
-        if _signed(keyset, asked, asked.signature):
+        if checks.signed(keyset):
             return None
-    return _refusal_by_auth(records, keyset, asked)
+    return _refusal_by_auth(records, asked, checks.token(keyset))
 
 
-def _timely(timestamp: str | None) -> bool:
-    if timestamp is None or re.fullmatch(r"[0-9]{1,12}", timestamp) is None:
+def _timely(timestamp: str) -> bool:
+    if re.fullmatch(r"[0-9]{1,12}", timestamp) is None:
         return False
     return abs(int(timestamps.now().timestamp()) - int(timestamp)) <= _MOST_SECONDS_OFF
 
 
-def _signed(keyset: Keyset, asked: Asked, given: str) -> bool:
-    signed = signatures.messages(
-        keyset.pub_key, asked.sub_key, asked.raw_channels, asked.raw_query, asked.body
-    )
-    return signatures.matches(given, keyset.secret_key, signed)
+def _signed(asked: Asked, keyset: Keyset) -> bool:
+    signed = signatures.messages(keyset.pub_key, asked.sub_key, asked.path, asked.parameters, asked.body)
+    return signatures.matches(asked.parameters["signature"], keyset.secret_key, signed)
 
 
-def _refusal_by_auth(records: _Records, keyset: Keyset, asked: Asked) -> AccessDenied | None:
+def _shown(asked: Asked, keyset: Keyset) -> Token | None:
+    """The token that a request shows, if it has one that the keyset's secret key has sealed."""
+    sealed = Sealed.unwrap(asked.parameters.get("auth", ""))
+    return sealed.open(keyset.secret_key) if sealed is not None else None
+
+
+def _refusal_by_auth(records: _Records, asked: Asked, token: Token | None) -> AccessDenied | None:
     lacking: Sequence[str] = asked.channels
-    sealed = Sealed.unwrap(asked.auth or "")
-    if sealed is not None:
-        token = sealed.open(keyset.secret_key)
-        if token is not None:
-            if token.expires_at <= timestamps.now().timestamp():
-                return AccessDenied("Token is expired")
-            lacking = token.lacking(asked.channels, asked.uuid)
-    elif asked.auth is not None and 0 < len(asked.auth) <= LONGEST_AUTH_KEY:
-        lacking = _not_granted(records, asked, asked.auth)
+    auth = asked.parameters.get("auth", "")
+    if token is not None:
+        if token.expires_at <= timestamps.now().timestamp():
+            return AccessDenied("Token is expired")
+        lacking = token.lacking(asked.channels, asked.parameters.get("uuid"))
+    elif 0 < len(auth) <= LONGEST_AUTH_KEY:
+        lacking = _not_granted(records, asked, auth)
     return AccessDenied("Forbidden", channels=lacking) if lacking else None
 
 
 def _not_granted(records: _Records, asked: Asked, auth_key: str) -> list[str]:
-    digest = sha256(auth_key.encode(errors="surrogatepass")).hexdigest()
+    digest = sha256(auth_key.encode()).hexdigest()
     now = timestamps.micros(timestamps.now())
     grants = records.grants(asked.sub_key, digest, asked.channels)
     good = {name for name, each in grants.items() if each.expires_at is None or each.expires_at > now}

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from expunge import timestamps, timetokens
+from expunge.deadline import Deadline
 from expunge.errors import InvalidRequest
-from expunge.history import access
+from expunge.history import access, query
 from expunge.http.endpoint import Call
 from expunge.http.request import Request
 from expunge.table.store import store
@@ -19,40 +20,40 @@ from expunge.vocabulary import LONGEST_CHANNEL, LONGEST_UUID
 
 _MOST_CHANNELS = 50
 
+# PubNub's SDKs give up after 10 s. The last half second of these is for reading back what became of a write.
+_SECONDS = 8.5
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Timetokens of a keyset's channels that a caller may delete, and when the request arrived."""
+    """Timetokens of a keyset's channels that a caller may delete, when the request arrived, and its time."""
 
     sub_key: str
     channels: Sequence[str]
     timetokens: range
     at: datetime
+    deadline: Deadline
 
 
 def permitted(request: Request) -> Call[Stretch]:
     """Admit a request that may delete what it asks for. Raises InvalidRequest, AccessDenied, StoreError."""
     at = timestamps.now()
-    query = request.query()
-    sub_key, raw_channels = request.path("sub_key"), request.path("channels")
-    channels = _channels(raw_channels)
-    asked_for = timetokens.between(_timetoken(query, "start"), _timetoken(query, "end"))
-    uuid = query.get("uuid")
-    if uuid is not None and not _at_most(LONGEST_UUID, uuid):
+    deadline = _until_the_answer(request.deadline)
+    given = query.parameters(request.raw_query())
+    sub_key, path = request.path("sub_key"), request.path("channels")
+    channels = _channels(path)
+    asked_for = timetokens.between(_timetoken(given, "start"), _timetoken(given, "end"))
+    if not _at_most(LONGEST_UUID, given.get("uuid", "")):
         raise InvalidRequest(f"uuid must be at most {LONGEST_UUID} UTF-8 characters long")
-    asked = access.Asked(
-        sub_key,
-        channels,
-        raw_channels,
-        request.raw_query(),
-        _body(request),
-        uuid,
-        query.get("auth"),
-        query.get("signature"),
-        query.get("timestamp"),
-    )
-    access.require_delete(store(), asked, request.deadline)
-    return Call(request, Stretch(sub_key, channels, asked_for, at), store())
+    asked = access.Asked(sub_key, channels, path, given, _body(request))
+    access.require_delete(store(), asked, deadline)
+    return Call(request, Stretch(sub_key, channels, asked_for, at, deadline), store())
+
+
+def _until_the_answer(deadline: Deadline) -> Deadline:
+    """Give the same deadline or, if that is sooner, the time after which the SDKs no longer wait."""
+    reserve = max(0.0, deadline.to_end() - _SECONDS)
+    return Deadline(lambda: int(1000 * (deadline.to_end() - reserve)))
 
 
 def _channels(text: str) -> list[str]:
@@ -75,11 +76,11 @@ def _at_most(longest: int, text: str) -> bool:
     return len(text) <= longest
 
 
-def _timetoken(query: dict[str, str], name: str) -> int | None:
-    if name not in query:
+def _timetoken(given: dict[str, str], name: str) -> int | None:
+    if name not in given:
         return None
     try:
-        return timetokens.parse(query[name])
+        return timetokens.parse(given[name])
     except ValueError:
         raise InvalidRequest(f"{name} must be a timetoken, a whole number of 1 to 19 digits") from None
 

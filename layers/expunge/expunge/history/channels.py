@@ -1,66 +1,115 @@
-"""Finding the messages of a channel, which are spread over the parts that keys.py names."""
+"""Finding the living messages of channels, which are spread over the parts that table/keys.py names."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, wait
+from itertools import chain, zip_longest
 from typing import NamedTuple
 
 from expunge import timetokens
 from expunge.deadline import Deadline
+from expunge.errors import OutOfTime
 from expunge.table import keys
-from expunge.table.search import Found, Partition, Range, oldest_first
-from expunge.table.store import Store
+from expunge.table.search import Found, Partition
+from expunge.table.store import Item, Page, Store
 
-# As many rows as a query's megabyte holds. No more than about that are in memory at a time.
-_PAGE = 5000
-_SMALL_PAGE = 300
-# A channel of which one part holds at most so many is small: its parts fill alike.
-_FEW = 50
+QUERIES_AT_ONCE = 4
+"""Threads that a search can use."""
+
+# Rows of a part that a query reads, and parts that are read before anything of them is deleted. No more than
+# these are in memory at a time.
+_PAGE = 500
+_PARTS = keys.CHANNEL_SHARDS
 
 
 class Search(NamedTuple):
-    """What is searched for in the channels of a keyset, and until when, asked before every part."""
+    """What is searched for in which channels of a keyset, and with which threads."""
 
     store: Store
     pool: Executor
     sub_key: str
+    channels: Sequence[str]
     timetokens: range
-    deadline: Callable[[], Deadline]
+    deadline: Deadline
 
 
-def messages(search: Search, channel: str, *, large: bool) -> Iterator[Found]:
-    """Living messages with such timetokens, part by part, in no order. Raises StoreError.
+class _Part(NamedTuple):
+    """A part of a channel, and where to read on in it."""
 
-    Unless the channel is known to be large, the first part tells: if it holds few, the others are read at
-    once.
+    place: Partition
+    start: Item | None = None
+
+
+def rounds(search: Search) -> Iterator[list[Found]]:
+    """Living messages with such timetokens, in no order, round by round. Raises StoreError.
+
+    A round is a page of each of 16 parts, mixed: a partition of the index takes 1,000 changes a second, so
+    messages that are deleted together had better not be in the same one. Parts that hold more have their next
+    turn after all others. A round may be empty. The last round before an error has what could be read.
     """
-    parts = _parts(search, channel)
-    in_first = 0
-    for each in _read(search, parts[:1], _PAGE):
-        in_first += 1
-        yield each
-    if large or in_first > _FEW:
-        for part in parts[1:]:
-            yield from _read(search, [part], _PAGE)
-    else:
-        yield from _read(search, parts[1:], _SMALL_PAGE)
+    waiting = deque(_parts(search))
+    while waiting:
+        parts = [waiting.popleft() for _ in range(min(_PARTS, len(waiting)))]
+        pages, error = _pages(search, parts)
+        waiting.extend(_Part(place, page.start) for place, page in pages if page.start)
+        yield list(_mixed(pages))
+        if error is not None:
+            raise error
 
 
-def _parts(search: Search, channel: str) -> Sequence[Partition]:
+def _parts(search: Search) -> Sequence[_Part]:
     """Where the messages may be: in all parts, or in those that the timetokens of so short a range are in.
 
-    In any order, lest functions that delete the same messages at once get in each other's way.
+    In any order, so that functions that delete the same messages at once begin with different ones.
     """
     shards: Iterable[int] = range(keys.CHANNEL_SHARDS)
     if search.timetokens.stop - search.timetokens.start < keys.CHANNEL_SHARDS:
         shards = {keys.channel_shard(timetokens.order(timetoken)) for timetoken in search.timetokens}
-    live = [keys.live_channel(search.sub_key, channel, shard) for shard in shards]
-    random.shuffle(live)
-    return [Partition(keys.BY_STATE, pk) for pk in live]
+    parts = [
+        _Part(Partition(keys.BY_STATE, keys.live_channel(search.sub_key, channel, shard)))
+        for channel in search.channels
+        for shard in shards
+    ]
+    random.shuffle(parts)
+    return parts
 
 
-def _read(search: Search, parts: Sequence[Partition], page: int) -> Iterator[Found]:
-    if not parts:
-        return iter(())
-    bounds = Range(timetokens.order(search.timetokens[0]), timetokens.order(search.timetokens[-1]))
-    return oldest_first(search.store, search.pool, parts, bounds, page, search.deadline())
+def _pages(
+    search: Search, parts: Sequence[_Part]
+) -> tuple[Sequence[tuple[Partition, Page]], BaseException | None]:
+    """Read a page of each part; what could not be read is left out, and the reason given."""
+    reads = {search.pool.submit(_page, search, part): part for part in parts}
+    done = wait(reads, max(0.0, search.deadline.to_wait())).done
+    errors = [error for read in done if (error := read.exception()) is not None]
+    if len(done) < len(reads):
+        errors.append(OutOfTime())
+    pages = [
+        (part.place, read.result()) for read, part in reads.items() if read in done and not read.exception()
+    ]
+    return pages, errors[0] if errors else None
+
+
+def _page(search: Search, part: _Part) -> Page:
+    more = {} if part.start is None else {"ExclusiveStartKey": part.start}
+    return search.store.query(
+        search.deadline,
+        IndexName=part.place.index,
+        KeyConditionExpression=f"{part.place.attribute} = :pk AND state_sk BETWEEN :first AND :last",
+        ExpressionAttributeValues={
+            ":pk": {"S": part.place.pk},
+            ":first": {"S": timetokens.order(search.timetokens[0])},
+            ":last": {"S": timetokens.order(search.timetokens[-1])},
+        },
+        ProjectionExpression="pk, state_sk",
+        Limit=_PAGE,
+        **more,
+    )
+
+
+def _mixed(pages: Iterable[tuple[Partition, Page]]) -> Iterator[Found]:
+    """One message of each page, then the next of each."""
+    found = (
+        [Found(item["state_sk"]["S"], item["pk"]["S"], place) for item in page.items] for place, page in pages
+    )
+    return (each for each in chain.from_iterable(zip_longest(*found)) if each is not None)

@@ -2,39 +2,37 @@
 
 from expunge import timetokens
 from expunge.deletions.soft_delete import Deletion
+from expunge.errors import StoreError
+from expunge.history import notes
 from expunge.history.admission import Stretch
-from expunge.history.sweeps import Sweep, carry_out
+from expunge.history.notes import Sweep
+from expunge.history.passes import delete_found
 from expunge.http.endpoint import Call
 from expunge.settings import settings
-from expunge.telemetry import count
-
-# PubNub's SDKs give up after 10 s, so the answer goes out before; what is left is done in the background. A
-# fair number is deleted all the same where the store is slow.
-_SECONDS = 8.0
-_AT_LEAST = 5000
+from expunge.telemetry import count, logger
 
 
 def delete_history(call: Call[Stretch]) -> None:
     """Delete what is in range now, as much as there is time for; the background does the rest.
 
-    What is in range is settled when the request arrives. A timetoken is the time of publishing, so a message
-    with one before that was there. A message that is dated later (its publisher's clock was ahead, or it was
-    published after the request) is deleted only if the store had it before the request arrived.
+    The deletion is noted first. From then on it is carried out whatever happens to this function, and the
+    background goes through the range again when the index shows all that was stored before the request.
 
-    Raises StoreError if the store fails before what is left is noted; repeating the request is safe.
+    Raises StoreError if it can't be noted; then nothing was deleted, and repeating the request is safe.
     """
     stretch = call.caller
     if not stretch.timetokens:
         return
-    deadline = call.request.deadline
-    time_at_first = deadline.to_end()
-
-    def enough(deleted: int) -> bool:
-        return deleted >= _AT_LEAST and time_at_first - deadline.to_end() > _SECONDS
-
     deletion = Deletion.of(call.request.id, stretch.sub_key, stretch.at, settings().retention_days)
     sweep = Sweep(
         stretch.sub_key, stretch.channels, stretch.timetokens, timetokens.after(stretch.at), deletion
     )
-    deleted, finished = carry_out(call.store, sweep, deadline, enough=enough)
-    count("channel", Deleted=deleted, LeftToBackground=int(not finished))
+    notes.put(call.store, sweep, stretch.deadline)
+    deleted, left = 0, 0
+    try:
+        for step in delete_found(call.store, sweep, stretch.deadline):
+            deleted += step
+    except StoreError as error:
+        logger.info("Left to the background", extra={"sweep": sweep.place.sk, "reason": error.reason})
+        left = 1
+    count("channel", Deleted=deleted, LeftToBackground=left)

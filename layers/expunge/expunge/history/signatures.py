@@ -1,25 +1,36 @@
 """Request signatures, version 2, as PubNub's SDKs make them.
 
-What was signed is rebuilt from what the gateway hands over: a decoded path, and the query as it was sent. How
-the client wrote the path is lost, so the signature is compared with all ways in which SDKs write it; how it
-wrote a blank or a plus sign in the query likewise.
+https://www.pubnub.com/docs/sdks/rest-api/access-manager-introduction describes what is signed: method,
+publish key, path, query and body. The query is written anew from the parameters that the service acts on, so
+a signature never covers anything else. The path is written anew as well, because API Gateway hands over a
+decoded one. SDKs encode it differently, so the signature is compared with each form that one of them writes.
 """
 
 import hmac
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Iterator
-from itertools import product
-from urllib.parse import quote, unquote, unquote_to_bytes
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import quote
 
-# Left as they are by some SDKs, encoded by others; each SDK treats all occurrences alike.
-_EITHER_WAY = {char: f"%{ord(char):02X}" for char in ",~*!'():@$"}
+# What is left as it is in a channel's name, beside letters, digits, "-", "_" and ".". With each of these, the
+# commas between names are encoded or not.
+_LEFT_AS_THEY_ARE = (
+    "",  # JavaScript, C#
+    "~",  # Python, Go
+    "*",  # form encoding: Ruby, Java
+    "!'()*",  # RFC 2396 without "~"
+    "!'()*~",  # encodeURIComponent() and its likes: Dart
+    ":@$",
+    ":@$&+=~",  # Go's url.PathEscape
+    "!'()*~:@$",
+    "!'()*~:@$&+=;",  # all that a path may hold: Kotlin, Swift
+)
 
-# No SDK sends a body with DELETE, and hashing a large one for every way of writing the path takes long.
+# No SDK sends a body with DELETE, and a large one would have to be hashed for every form of the path.
 _LONGEST_BODY = 1024
 
 
 def sign(secret_key: str, message: bytes) -> str:
-    """Sign what `message` gives."""
+    """Write the signature of a message that `message` has put together."""
     digest = hmac.digest(secret_key.encode(), message, "sha256")
     return "v2." + urlsafe_b64encode(digest).decode().rstrip("=")
 
@@ -29,48 +40,52 @@ def message(method: str, publish_key: str, path: str, query: str, body: bytes = 
     return f"{method}\n{publish_key}\n{path}\n{query}\n".encode() + body
 
 
-def paths(sub_key: str, channels: str) -> Iterator[str]:
-    """Every way in which SDKs write the path of channels, which the gateway decoded."""
-    encoded = quote(channels, safe="").replace("~", "%7E")
-    occurring = [char for char in _EITHER_WAY if char in channels]
-    for left in product((False, True), repeat=len(occurring)):
-        segment = encoded
-        for char, as_it_is in zip(occurring, left, strict=True):
-            if as_it_is:
-                segment = segment.replace(_EITHER_WAY[char], char)
-        yield f"/v3/history/sub-key/{sub_key}/channel/{segment}"
+def query(parameters: Mapping[str, str]) -> str:
+    """Write parameters as SDKs sign them: without the signature, sorted by name, values encoded."""
+    return "&".join(
+        f"{name}={_encode(value)}" for name, value in sorted(parameters.items()) if name != "signature"
+    )
 
 
-def queries(raw: str) -> set[str]:
-    """Every way in which SDKs write a query that was sent like this: sorted, encoded, without `signature`.
+def paths(sub_key: str, channels: str) -> list[str]:
+    """Write the path of these channels in every form that an SDK gives it: up to 18, each once."""
+    # Built up mark by mark, because most of what is left as it is begins alike.
+    built = {"": _encode(channels)}
+    segments = []
+    for left in _LEFT_AS_THEY_ARE:
+        for end in range(1, len(left) + 1):
+            mark = left[end - 1]
+            if left[:end] not in built:
+                built[left[:end]] = built[left[: end - 1]].replace(_encode(mark), mark)
+        segments += [built[left], built[left].replace("%2C", ",")]
+    return [f"/v3/history/sub-key/{sub_key}/channel/{segment}" for segment in dict.fromkeys(segments)]
 
-    A plus sign that was sent bare may have been signed as such or as a blank. A repeated parameter may have
-    been signed in the order sent or in order of its values.
+
+def messages(
+    publish_key: str, sub_key: str, channels: str, parameters: Mapping[str, str], body: bytes = b""
+) -> Iterator[bytes]:
+    """Give all that a client may have signed of a DELETE request which arrived like this.
+
+    `channels` is the last part of the path, decoded. A request with a body of more than 1,024 bytes has none.
     """
-    written = set()
-    for plus in ("%20", "%2B"):
-        pairs = [pair.partition("=")[::2] for pair in raw.replace("+", plus).split("&") if pair]
-        decoded = [(unquote(name), _encode(value)) for name, value in pairs if unquote(name) != "signature"]
-        for ordered in (sorted(decoded, key=lambda pair: pair[0]), sorted(decoded)):
-            written.add("&".join(f"{name}={value}" for name, value in ordered))
-    return written
-
-
-def _encode(value: str) -> str:
-    return quote(unquote_to_bytes(value), safe="").replace("~", "%7E")
-
-
-def messages(publish_key: str, sub_key: str, channels: str, query: str, body: bytes = b"") -> Iterator[bytes]:
-    """All that a client may have signed of a DELETE request which arrived like this."""
     if len(body) <= _LONGEST_BODY:
-        for path, written in product(paths(sub_key, channels), queries(query)):
+        written = query(parameters)
+        for path in paths(sub_key, channels):
             yield message("DELETE", publish_key, path, written, body)
 
 
 def matches(given: str, secret_key: str, signed: Iterable[bytes]) -> bool:
-    """Whether `given` signs one of these. Tells by its time neither which nor how nearly."""
-    presented = given.encode(errors="surrogatepass")
+    """Whether `given` is the signature of one of these messages.
+
+    All of them are compared, each in constant time. So the time that this takes does not tell which one
+    matched, nor how much of a wrong signature was right.
+    """
+    presented = given.encode()
     right = False
     for each in signed:
         right |= hmac.compare_digest(presented, sign(secret_key, each).encode())
     return right
+
+
+def _encode(text: str) -> str:
+    return quote(text, safe="").replace("~", "%7E")

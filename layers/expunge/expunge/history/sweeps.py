@@ -1,224 +1,223 @@
-"""Deleting stretches of channels, however many messages are in them, by one function or by many.
+"""Background deletions: sweeps are carried out to their end, the keysets taking turns.
 
-A sweep is a range of channels and the deletion that it belongs to. What it deleted is gone from the index
-that it searches, so the index itself is its progress: whoever carries it out begins at the start of the range
-and finds what is left. A function that dies loses nothing, and any number may carry out the same sweep at
-once.
-
-A sweep that takes more than one slice is noted in the table before anything is deleted, and its note goes
-when nothing is left.
+A sweep is complete when a pass has deleted nothing that began after the index showed all that was stored
+before the request. Only then does its note go.
 """
 
-import random
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import chain, islice
-from typing import Any, NamedTuple
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
 
-from expunge import timetokens
+from expunge import timestamps
 from expunge.deadline import Deadline
-from expunge.deletions.soft_delete import Deletion, Outcome, Target, soft_delete
-from expunge.errors import OutOfTime, StoreError
-from expunge.history.channels import Search, messages
-from expunge.table import keys
-from expunge.table.store import Item, Store
-from expunge.telemetry import count, logger
+from expunge.errors import OutOfTime, StoreError, Throttled
+from expunge.history import notes
+from expunge.history.notes import Place, Sweep
+from expunge.history.passes import delete_found
+from expunge.table.store import Store
+from expunge.telemetry import count, logger, seconds
 
-SLICE = 1000
-"""Messages that are deleted before the time is looked at again."""
-
-# Sweeps that are read at a time and taken in any order, lest functions at work at once all take the same.
-_SHUFFLED = 25
-_QUERIES_AT_ONCE = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """Timetokens of a keyset's channels, and the flags that the messages get.
-
-    Messages with timetokens from `asked` on are deleted only if they were stored before the deletion was
-    asked for: the others have been published since.
-    """
-
-    sub_key: str
-    channels: Sequence[str]
-    timetokens: range
-    asked: int
-    deletion: Deletion
-
-    @property
-    def sk(self) -> str:
-        """Time-ordered, and the same however often it is asked."""
-        return f"{self.deletion.deleted_at}#{self.deletion.request_id}"
-
-    def item(self) -> Item:
-        """Write it as an item."""
-        deletion = self.deletion
-        return {
-            "pk": {"S": keys.SWEEP},
-            "sk": {"S": self.sk},
-            "sub_key": {"S": self.sub_key},
-            "channels": {"L": [{"S": channel} for channel in self.channels]},
-            "start": {"N": str(self.timetokens.start)},
-            "stop": {"N": str(self.timetokens.stop)},
-            "asked": {"N": str(self.asked)},
-            "request_id": {"S": deletion.request_id},
-            "deleted_by": {"S": deletion.deleted_by},
-            "deleted_at": {"S": deletion.deleted_at},
-            "purge_at": {"S": deletion.purge_at},
-        }
-
-    @classmethod
-    def of(cls, item: Item) -> "Sweep":
-        """Read it from its item."""
-        return cls(
-            sub_key=item["sub_key"]["S"],
-            channels=[channel["S"] for channel in item["channels"]["L"]],
-            timetokens=range(int(item["start"]["N"]), int(item["stop"]["N"])),
-            asked=int(item["asked"]["N"]),
-            deletion=Deletion(
-                item["request_id"]["S"],
-                item["deleted_by"]["S"],
-                item["deleted_at"]["S"],
-                item["purge_at"]["S"],
-            ),
-        )
-
-
-class _DatedLater(Target):
-    """A message that may have been published after the deletion was asked for: then it is left alone."""
-
-    def write(self, table: str) -> dict[str, Any]:
-        entry = super().write(table)
-        entry["Update"]["ConditionExpression"] += " AND stored_at < :deleted_at"
-        return entry
-
-
-class Swept(NamedTuple):
-    """How far a sweep got: messages that were deleted, and whether none is left."""
-
-    deleted: int
-    finished: bool
-
-
-def never(_deleted: int) -> bool:
-    """Go on as long as there is time."""
-    return False
-
-
-def carry_out(
-    store: Store,
-    sweep: Sweep,
-    deadline: Deadline,
-    *,
-    noted: bool = False,
-    enough: Callable[[int], bool] = never,
-) -> Swept:
-    """Delete slice by slice until nothing is left, `enough` (of so many) says so, or time or store give out.
-
-    What is left then is noted in the table for others to finish. Raises StoreError if it can't be.
-    """
-    deleted = 0
-    pool = ThreadPoolExecutor(_QUERIES_AT_ONCE)
-
-    def searching() -> Deadline:
-        # Where there is a note, no time need be kept for what was found last: it is found again.
-        return deadline if noted else deadline.for_searching()
-
-    try:
-        for targets in _slices(store, pool, sweep, searching, large=noted):
-            if enough(deleted):
-                raise OutOfTime
-            if len(targets) == SLICE and not noted:
-                _note(store, sweep, deadline)
-                noted = True
-            shortfall = soft_delete(store, targets, deadline)
-            deleted += sum(target.outcome is Outcome.DELETED for target in targets)
-            if shortfall is not None:
-                raise shortfall.error
-        if noted:
-            _take_away(store, sweep, deadline)
-    except StoreError as error:
-        logger.info("Sweep to be resumed", extra={"sweep": sweep.sk, "reason": error.reason})
-        if not noted:
-            _note(store, sweep, deadline.for_settling())
-        return Swept(deleted, finished=False)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    return Swept(deleted, finished=True)
-
-
-def _slices(
-    store: Store, pool: ThreadPoolExecutor, sweep: Sweep, searching: Callable[[], Deadline], *, large: bool
-) -> Iterator[Sequence[Target]]:
-    since = timetokens.order(sweep.asked)
-    found = chain.from_iterable(
-        messages(Search(store, pool, sweep.sub_key, sweep.timetokens, searching), channel, large=large)
-        for channel in sweep.channels
-    )
-    while some := list(islice(found, SLICE)):
-        yield [
-            (Target if each.order < since else _DatedLater)(sweep.deletion, each.pk, each.place)
-            for each in some
-        ]
-
-
-def _note(store: Store, sweep: Sweep, deadline: Deadline) -> None:
-    store.put(sweep.item(), deadline)
-
-
-def _take_away(store: Store, sweep: Sweep, deadline: Deadline) -> None:
-    store.delete(keys.SWEEP, sweep.sk, deadline)
+# Seconds of a keyset's turns. The first one is short, because most sweeps are small, and there may be many
+# large ones.
+_FIRST_TURN = 1.0
+_TURN = 10.0
+# Seconds after which a run looks for sweeps that have come since.
+_LISTED_AGAIN = 10.0
+# Passes of a sweep in one run. The last one usually deletes nothing; an index that lags may show again and
+# again what is deleted already.
+_PASSES = 3
+# Runs that may fail to carry out a sweep before it is set aside.
+_ATTEMPTS = 5
 
 
 class Resumed(NamedTuple):
-    """What a run did: sweeps that it went on with, and whether some are unfinished."""
+    """What a run did: sweeps that it deleted something for, and whether the next run has to go on with some.
+
+    Neither a sweep that waits for the index nor one that is set aside is among those to go on with.
+    """
 
     resumed: int
     remaining: bool
 
 
 def resume(store: Store, deadline: Deadline) -> Resumed:
-    """Go on with unfinished sweeps until none is left or time is up. Any number of runs may overlap.
+    """Go on with sweeps until none is left that can be gone on with, or time is up. Runs may overlap.
 
     Raises nothing of the store: what fails remains for the next run.
     """
-    resumed = deleted = 0
-    remaining = False
-    for item in _unfinished(store, deadline):
-        swept = _resume(store, item, deadline) if item is not None else None
-        resumed += int(swept is not None)
-        deleted += swept.deleted if swept is not None else 0
-        remaining |= swept is None or not swept.finished
-    count("channel", Deleted=deleted, Resumed=resumed)
-    return Resumed(resumed, remaining)
+    run = _Run(store, deadline)
+    complete = run.work()
+    run.publish(complete=complete)
+    return Resumed(run.count_resumed(), not complete or run.any_left())
 
 
-def _unfinished(store: Store, deadline: Deadline) -> Iterator[Item | None]:
-    """Every sweep's item; None at the end if there may be more than could be read."""
-    items = store.query_all(
-        deadline,
-        KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues={":pk": {"S": keys.SWEEP}},
-        ConsistentRead=True,
-        Limit=_SHUFFLED,
-    )
-    try:
-        while some := list(islice(items, _SHUFFLED)):
-            random.shuffle(some)
-            for item in some:
-                if deadline.to_start() <= 0:
-                    raise OutOfTime  # like a store that gives no more
-                yield item
-    except StoreError:
-        yield None
+class _State(Enum):
+    OPEN = "open"
+    COMPLETE = "complete"
+    WAITING = "waiting for the index"
+    FAILED = "failed"
+    SET_ASIDE = "set aside"
 
 
-def _resume(store: Store, item: Item, deadline: Deadline) -> Swept | None:
-    try:
-        return carry_out(store, Sweep.of(item), deadline, noted=True)
-    except Exception:
-        # Whatever is wrong with this one, the others can do without it.
-        logger.exception("A sweep failed in an unforeseen way", extra={"sweep": item["sk"]["S"]})
-        return None
+@dataclass(slots=True)
+class _Work:
+    """What a run does for one sweep."""
+
+    store: Store
+    place: Place
+    deadline: Deadline
+    state: _State = _State.OPEN
+    deleted: int = 0
+    steps: Iterator[None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.steps = self._steps(set_aside_after=_ATTEMPTS)
+
+    def go_on(self, until: float) -> bool:
+        """Work until the deadline has so many seconds left; whether this run is through with the sweep."""
+        try:
+            for _ in self.steps:
+                if self.deadline.to_end() <= until:
+                    return False
+        except (OutOfTime, Throttled) as error:
+            logger.info("Sweep to be resumed", extra={"sweep": self.place.sk, "reason": error.reason})
+        except Exception:
+            # Whatever is wrong with this one, the others can do without it.
+            logger.exception("A sweep failed", extra={"sweep": self.place.sk})
+            self._failed()
+        return True
+
+    def try_again(self, until: float) -> None:
+        """Give a sweep that is set aside another chance: what kept it from being carried out may be over."""
+        self.steps = self._steps(set_aside_after=None)
+        self.go_on(until)
+        if self.state is _State.FAILED or (self.state is _State.OPEN and not self.deleted):
+            self.state = _State.SET_ASIDE
+
+    def _steps(self, set_aside_after: int | None) -> Iterator[None]:
+        item = notes.read(self.store, self.place, self.deadline)
+        if item is None:
+            self.state = _State.COMPLETE
+            return
+        failures = notes.failures(item)
+        if set_aside_after is not None and failures >= set_aside_after:
+            self.state = _State.SET_ASIDE
+            return
+        sweep = Sweep.of(item)
+        self.state = _State.OPEN
+        for _ in range(_PASSES):
+            began, before = timestamps.now(), self.deleted
+            for deleted in delete_found(self.store, sweep, self.deadline):
+                self.deleted += deleted
+                if deleted and failures:
+                    notes.progressed(self.store, self.place, self.deadline)
+                    failures = 0
+                yield
+            if self.deleted == before:
+                self._nothing_found(late_enough=began >= sweep.all_shown_at)
+                return
+
+    def _nothing_found(self, *, late_enough: bool) -> None:
+        if late_enough:
+            notes.remove(self.store, self.place, self.deadline)
+        self.state = _State.COMPLETE if late_enough else _State.WAITING
+
+    def _failed(self) -> None:
+        self.state = _State.FAILED
+        try:
+            notes.failed(self.store, self.place, self.deadline)
+        except StoreError as error:
+            logger.info("A failure was not counted", extra={"sweep": self.place.sk, "reason": error.reason})
+
+
+@dataclass(slots=True)
+class _Keyset:
+    """A keyset's sweeps that this run is not through with, oldest first."""
+
+    works: deque[_Work] = field(default_factory=deque)
+    turn: float = _FIRST_TURN
+
+    def take_turn(self, deadline: Deadline) -> None:
+        until = deadline.to_end() - self.turn
+        self.turn = _TURN
+        while self.works and deadline.to_end() > until and deadline.to_start() > 0:
+            if self.works[0].go_on(until):
+                self.works.popleft()
+
+
+class _Run:
+    """One run over all sweeps."""
+
+    def __init__(self, store: Store, deadline: Deadline) -> None:
+        self._store = store
+        self._deadline = deadline
+        self._works: dict[Place, _Work] = {}
+        self._turns: deque[_Keyset] = deque()
+        self._keysets: dict[str, _Keyset] = {}
+        self._listed_until = deadline.to_end()
+
+    def work(self) -> bool:
+        """Take turns until nothing is left to do or time is up; whether all sweeps came to be known."""
+        known = self._look()
+        while self._turns and self._deadline.to_start() > 0:
+            keyset = self._turns.popleft()
+            keyset.take_turn(self._deadline)
+            if keyset.works:
+                self._turns.append(keyset)
+            if self._turns and self._deadline.to_end() <= self._listed_until:
+                known = self._look()
+        self._try_again()
+        return known
+
+    def count_resumed(self) -> int:
+        return sum(work.deleted > 0 for work in self._works.values())
+
+    def any_left(self) -> bool:
+        return any(work.state in (_State.OPEN, _State.FAILED) for work in self._works.values())
+
+    def publish(self, *, complete: bool) -> None:
+        """Tell what was done, how many sweeps are set aside and, if all are known, how old the oldest is."""
+        aside = [work.place.sk for work in self._works.values() if work.state is _State.SET_ASIDE]
+        if aside:
+            logger.error(
+                "Sweeps are set aside because they fail again and again", extra={"sweeps": aside[:10]}
+            )
+        deleted = sum(work.deleted for work in self._works.values())
+        count("channel", Deleted=deleted, Resumed=self.count_resumed(), SweepsSetAside=len(aside))
+        if complete:
+            seconds("channel", OldestSweepAge=self._oldest())
+
+    def _look(self) -> bool:
+        """Find sweeps that are not known yet and have their keysets take the next turns."""
+        self._listed_until = self._deadline.to_end() - _LISTED_AGAIN
+        try:
+            for place in notes.listed(self._store, self._deadline):
+                if place not in self._works:
+                    self._add(place)
+        except StoreError as error:
+            logger.info("Not all sweeps could be listed", extra={"reason": error.reason})
+            return False
+        return True
+
+    def _add(self, place: Place) -> None:
+        work = self._works[place] = _Work(self._store, place, self._deadline)
+        keyset = self._keysets.setdefault(place.pk, _Keyset())
+        if not keyset.works:
+            self._turns.appendleft(keyset)
+        keyset.works.append(work)
+
+    def _try_again(self) -> None:
+        for work in self._works.values():
+            if work.state is _State.SET_ASIDE and self._deadline.to_start() > 0:
+                work.try_again(self._deadline.to_end() - _TURN)
+
+    def _oldest(self) -> float:
+        """Seconds since the oldest sweep was asked for that is neither complete nor set aside."""
+        ages = [
+            work.place.age(timestamps.now())
+            for work in self._works.values()
+            if work.state not in (_State.COMPLETE, _State.SET_ASIDE)
+        ]
+        return max(ages, default=0.0)

@@ -166,8 +166,28 @@ def grant(sha256: str, channel: str) -> str:
     return f"{GRANT}{sha256}#{channel}"
 
 
-SWEEP = "SWEEP"
-"""Partition of unfinished background deletions, oldest first."""
+SWEEP_SHARDS = 4
+"""The list of all unfinished background deletions spreads over this many partitions of ``by_state``."""
+
+
+def sweeps(sub_key: str) -> str:
+    """Partition of a keyset's unfinished background deletions, oldest first."""
+    return f"SWEEP#{sub_key}"
+
+
+def sweep_shard(sub_key: str) -> str:
+    """``state_pk`` of an unfinished background deletion; its ``state_sk`` is its sort key."""
+    return _sweep_shard(crc32(sub_key.encode()) % SWEEP_SHARDS)
+
+
+def sweep_shards() -> list[str]:
+    """Every ``state_pk`` of unfinished background deletions, whatever their keyset."""
+    return [_sweep_shard(shard) for shard in range(SWEEP_SHARDS)]
+
+
+def _sweep_shard(shard: int) -> str:
+    return f"SWEEPS#{shard:02d}"
+
 
 LEASE = "LEASE"
 """Partition of the leases that keep several runs from doing the same work at once; the sort key names it."""

@@ -1,0 +1,162 @@
+"""Background deletions, called sweeps, and the notes of them in the table.
+
+Every deletion of history is noted before anything is flagged. Its note goes when nothing is left to delete,
+so notes also tell a reader which stretches of a channel are deleted, however many messages are still to be
+flagged. A keyset's notes are in one partition; an index lists those of all keysets.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from expunge import timestamps, timetokens
+from expunge.deadline import Deadline
+from expunge.deletions.soft_delete import Deletion
+from expunge.table import keys
+from expunge.table.store import ConditionFailed, Item, Store
+
+# An index shows within this time what was stored.
+_LONGEST_LAG = timedelta(seconds=60)
+
+
+class Place(NamedTuple):
+    """The primary key of a note. `sk` begins with the time at which the deletion was asked for."""
+
+    pk: str
+    sk: str
+
+    def age(self, now: datetime) -> float:
+        """Seconds since the deletion was asked for; 0 if the key is malformed."""
+        try:
+            asked_at = timestamps.parse(self.sk.partition("#")[0])
+        except ValueError:
+            return 0.0
+        return max(0.0, (now - asked_at).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A range of timetokens in channels of a keyset, and the flags that the messages in it get.
+
+    `asked` is the first timetoken after the request. Messages that are dated earlier were there when the
+    request arrived. One that is dated later (its publisher's clock was ahead, or it was published after the
+    request) is deleted only if it was stored before the request.
+    """
+
+    sub_key: str
+    channels: Sequence[str]
+    timetokens: range
+    asked: int
+    deletion: Deletion
+
+    @property
+    def place(self) -> Place:
+        """Where its note is."""
+        return Place(keys.sweeps(self.sub_key), f"{self.deletion.deleted_at}#{self.deletion.request_id}")
+
+    @property
+    def all_shown_at(self) -> datetime:
+        """From when on the index shows all that was stored before the request."""
+        return timetokens.moment(self.asked) + _LONGEST_LAG
+
+    def item(self) -> Item:
+        """Write it as an item."""
+        deletion = self.deletion
+        pk, sk = self.place
+        return {
+            "pk": {"S": pk},
+            "sk": {"S": sk},
+            "state_pk": {"S": keys.sweep_shard(self.sub_key)},
+            "state_sk": {"S": sk},
+            "sub_key": {"S": self.sub_key},
+            "channels": {"L": [{"S": channel} for channel in self.channels]},
+            "start": {"N": str(self.timetokens.start)},
+            "stop": {"N": str(self.timetokens.stop)},
+            "asked": {"N": str(self.asked)},
+            "request_id": {"S": deletion.request_id},
+            "deleted_by": {"S": deletion.deleted_by},
+            "deleted_at": {"S": deletion.deleted_at},
+            "purge_at": {"S": deletion.purge_at},
+        }
+
+    @classmethod
+    def of(cls, item: Item) -> "Sweep":
+        """Read it from its item. Raises KeyError or ValueError if that is malformed."""
+        return cls(
+            sub_key=item["sub_key"]["S"],
+            channels=[channel["S"] for channel in item["channels"]["L"]],
+            timetokens=range(int(item["start"]["N"]), int(item["stop"]["N"])),
+            asked=int(item["asked"]["N"]),
+            deletion=Deletion(
+                item["request_id"]["S"],
+                item["deleted_by"]["S"],
+                item["deleted_at"]["S"],
+                item["purge_at"]["S"],
+            ),
+        )
+
+
+def put(store: Store, sweep: Sweep, deadline: Deadline) -> None:
+    """Note a sweep. Raises StoreError."""
+    store.put(sweep.item(), deadline)
+
+
+def listed(store: Store, deadline: Deadline) -> Iterator[Place]:
+    """Give the places of all notes, whatever their keyset, soon after they are written. Raises StoreError."""
+    for shard in keys.sweep_shards():
+        for item in store.query_all(
+            deadline,
+            IndexName=keys.BY_STATE,
+            KeyConditionExpression="state_pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": shard}},
+            ProjectionExpression="pk, sk",
+        ):
+            yield Place(item["pk"]["S"], item["sk"]["S"])
+
+
+def read(store: Store, place: Place, deadline: Deadline) -> Item | None:
+    """Read a note; None if it is gone. Raises StoreError."""
+    page = store.query(
+        deadline,
+        KeyConditionExpression="pk = :pk AND sk = :sk",
+        ExpressionAttributeValues={":pk": {"S": place.pk}, ":sk": {"S": place.sk}},
+        ConsistentRead=True,
+    )
+    return page.items[0] if page.items else None
+
+
+def remove(store: Store, place: Place, deadline: Deadline) -> None:
+    """Remove a note whose sweep is complete. Raises StoreError."""
+    store.delete(place.pk, place.sk, deadline)
+
+
+def failures(item: Item) -> int:
+    """How many runs have failed to carry out what is noted since one made progress."""
+    return int(item["attempts"]["N"]) if "attempts" in item else 0
+
+
+def failed(store: Store, place: Place, deadline: Deadline) -> None:
+    """Count a run that failed to carry out what is noted. Raises StoreError."""
+    _update(store, place, deadline, "ADD attempts :one", {":one": {"N": "1"}})
+
+
+def progressed(store: Store, place: Place, deadline: Deadline) -> None:
+    """Forget the failures that were counted. Raises StoreError."""
+    _update(store, place, deadline, "REMOVE attempts")
+
+
+def _update(
+    store: Store, place: Place, deadline: Deadline, expression: str, values: Item | None = None
+) -> None:
+    more = {} if values is None else {"ExpressionAttributeValues": values}
+    with suppress(ConditionFailed):  # another run has removed it meanwhile
+        store.update(
+            place.pk,
+            place.sk,
+            deadline,
+            UpdateExpression=expression,
+            ConditionExpression="attribute_exists(pk)",
+            **more,
+        )
