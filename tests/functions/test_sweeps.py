@@ -132,7 +132,7 @@ def test_messages_that_are_deleted_together_are_in_many_partitions_of_the_index(
 
     def noted(**arguments: Any) -> Any:
         updates = [entry["Update"]["ExpressionAttributeValues"] for entry in arguments["TransactItems"]]
-        places.append(Counter(each[":place"]["S"] for each in updates))
+        places.append(Counter(each[":place0"]["S"] for each in updates))
         return write(**arguments)
 
     monkeypatch.setattr(store().client, "transact_write_items", noted)
