@@ -27,6 +27,7 @@ OTHER = LINKED[:-1] + "0"
 PROVIDER_KEY = "provider-key"
 GOOD = {"x-api-key": KEY}
 ALIAS = "DELETE /api/v1/messages/{message_id}"
+GONE = {"type": "errors/resource_not_found"}
 
 
 @pytest.fixture(autouse=True)
@@ -375,10 +376,26 @@ def test_any_type_can_be_the_providers_answer(world: World, provider: Upstream) 
 
 
 def test_404_heals_what_was_deleted_at_the_provider_alone(world: World, provider: Upstream) -> None:
-    provider.says(404, {"type": "errors/resource_not_found"})
+    provider.says(404, GONE)
 
     assert delete().status == 200
     assert world.deleted() == {LINKED}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        answer(404, b"<!doctype html><title>404 Not Found</title>", Content_Type="text/html"),
+        answer(404),
+        answer(404, {"message": "Not Found"}),
+        answer(302, Location="/login"),
+    ],
+)
+def test_what_a_wrong_base_url_answers_erases_nothing(world: World, provider: Upstream, sent: bytes) -> None:
+    provider.sends(sent)
+
+    assert delete().problem == (500, "provider_error")
+    assert is_live(world)
 
 
 def test_a_busy_provider_says_when_to_come_back(world: World, provider: Upstream) -> None:
@@ -408,7 +425,7 @@ def test_a_time_out_is_answered_in_time_and_leaves_the_message_to_the_next_reque
 
     assert context.get_remaining_time_in_millis() > 200
     assert is_live(world)
-    provider.says(404)
+    provider.says(404, GONE)
     assert delete().status == 200
     assert world.deleted() == {LINKED}
 
@@ -504,7 +521,7 @@ def test_a_death_between_the_yes_and_the_flag_is_healed_by_a_request_after_the_l
         patched.setattr(Claim, "erase", die)
         with pytest.raises(Death):
             delete()
-    provider.says(404)
+    provider.says(404, GONE)
 
     assert delete().problem == (503, "service_unavailable")
     assert len(provider.asked) == 1
@@ -639,7 +656,7 @@ def test_a_flag_that_fails_after_the_yes_is_set_by_the_next_request(
     assert delete().problem == (503, "service_unavailable")
     assert is_live(world)
     monkeypatch.setattr(store(), "client", world.store.client)
-    provider.says(404)
+    provider.says(404, GONE)
 
     assert delete().status == 200
     assert world.deleted() == {LINKED}

@@ -72,20 +72,57 @@ def test_the_request_is_the_providers_own_with_this_services_key(provider: Upstr
     assert asked.headers["X-API-KEY"] == KEY
 
 
-@pytest.mark.parametrize("status", [200, 201, 202, 204, 299, 404])
-def test_2xx_and_404_mean_that_the_message_is_gone_there(provider: Upstream, status: int) -> None:
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+def test_2xx_means_that_the_message_is_gone_there(provider: Upstream, status: int) -> None:
     provider.says(status, None if status == 204 else {"type": "errors/account_restricted"})
 
     assert ask() is None
 
 
+@pytest.mark.parametrize("named", ["errors/resource_not_found", "resource_not_found"])
+def test_404_means_that_the_message_is_gone_there_if_the_provider_says_that_it_does_not_know_it(
+    provider: Upstream, named: str
+) -> None:
+    provider.says(404, {"title": "Not found", "type": named, "status": 404})
+
+    assert ask() is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        b"<!doctype html><title>404 Not Found</title>",
+        b"resource_not_found",
+        "resource_not_found",
+        ["errors/resource_not_found"],
+        {"message": "Not Found"},
+        {"error": {"type": "errors/resource_not_found"}},
+        {"type": "about:blank", "title": "Not Found", "status": 404},
+        {"type": "https://provider.example/errors/resource_not_found"},
+        {"type": "errors/errors/resource_not_found"},
+        {"type": "errors/resource_not_found "},
+        {"type": "Resource_Not_Found"},
+        {"type": "errors/invalid_resource_identifier"},
+        {"type": "errors/account_restricted"},
+    ],
+)
+def test_any_other_404_may_come_from_a_wrong_address_and_is_a_providers_error(
+    provider: Upstream, body: Any
+) -> None:
+    provider.says(404, body)
+
+    assert told(ask()) == (500, "provider_error")
+
+
 @pytest.mark.parametrize("name", CATALOGUE)
-@pytest.mark.parametrize("status", [301, 400, 500, 503])
+@pytest.mark.parametrize("status", [400, 503])
+@pytest.mark.parametrize("prefix", ["errors/", ""])
 def test_a_type_of_the_catalogue_is_passed_on_with_the_catalogues_status_and_title_and_nothing_else_is(
-    provider: Upstream, name: str, status: int
+    provider: Upstream, name: str, status: int, prefix: str
 ) -> None:
     provider.says(
-        status, {"type": f"errors/{name}", "title": "tell-tale", "detail": "tell-tale", "status": 1}
+        status, {"type": f"{prefix}{name}", "title": "tell-tale", "detail": "tell-tale", "status": 1}
     )
 
     problem = ask()
@@ -125,7 +162,7 @@ def test_any_other_answer_is_told_by_its_status(
         ["errors/account_restricted"],
         "errors/account_restricted",
         {"type": "errors/unheard_of"},
-        {"type": "account_restricted"},
+        {"type": "errors/errors/account_restricted"},
         {"type": "errors/account_restricted "},
         {"type": ["errors/account_restricted"]},
         {"type": None},

@@ -38,7 +38,11 @@ _LONGEST_RETRY_AFTER = 86_400
 
 
 class Answer(NamedTuple):
-    """What a provider answered; `type` without its ``errors/``, None if it is not in the catalogue."""
+    """What a provider answered.
+
+    `type` is a name of the catalogue, None if the answer has none. Providers write it with ``errors/`` before
+    it, as document 003 does, or without: both are taken for the same.
+    """
 
     status: int
     type: str | None
@@ -46,8 +50,13 @@ class Answer(NamedTuple):
 
     @property
     def gone(self) -> bool:
-        """Whether the message is there no more: just deleted, or not known (any more)."""
-        return HTTPStatus(200) <= self.status < HTTPStatus(300) or self.status == HTTPStatus.NOT_FOUND
+        """Whether the message is there no more: just deleted, or not known (any more).
+
+        A 404 says so only if it is the provider's own word on the message. Any server answers 404 if the base
+        URL is wrong, and nothing may be erased on that.
+        """
+        unknown = self.status == HTTPStatus.NOT_FOUND and self.type == "resource_not_found"
+        return HTTPStatus(200) <= self.status < HTTPStatus(300) or unknown
 
 
 def delete_at_provider(provider: str, provider_message_id: str, deadline: Deadline) -> None:
@@ -76,6 +85,10 @@ def _key(name: str) -> str:
 
 
 def _problem(answer: Answer) -> Problem:
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return Problem(
+            "provider_error", "The provider answered 404 without saying that it is about the message"
+        )
     busy = answer.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
     name = answer.type or ("service_unavailable" if busy else "provider_error")
     return Problem(name, "The provider did not delete the message", answer.retry_after if busy else None)
@@ -144,8 +157,8 @@ def _type(body: bytes) -> str | None:
     except (ValueError, RecursionError):
         return None
     given = answer.get("type") if isinstance(answer, dict) else None
-    named = re.fullmatch("errors/(.+)", given) if isinstance(given, str) else None
-    return named[1] if named and named[1] in CATALOGUE else None
+    name = given.removeprefix("errors/") if isinstance(given, str) else None
+    return name if name in CATALOGUE else None
 
 
 def _retry_after(given: str) -> int | None:
