@@ -24,8 +24,12 @@ from expunge.http import auth
 from expunge.table.store import CLIENT_CONFIG, Store, store
 from expunge.telemetry import logger
 from expunge.webhooks import customer_endpoints
+from tests import refusals
 from tests.clock import Clock
 from tests.world import World
+
+# Every client, the functions' own too, is refused what AWS refuses.
+refusals.install()
 
 
 @pytest.fixture(autouse=True)
