@@ -20,6 +20,7 @@ from expunge.linked.provider_keys import KeyUnavailable
 from expunge.problems import CATALOGUE
 from expunge.table import keys
 from expunge.table.store import store
+from tests.disturbances import LateWrites
 from tests.upstream import Upstream, answer, upstream
 from tests.world import ACCOUNT, KEY, LINKED, Context, Reply, RunningOut, World, at, call
 
@@ -658,6 +659,19 @@ def test_a_flag_that_fails_after_the_yes_is_set_by_the_next_request(
     monkeypatch.setattr(store(), "client", world.store.client)
     provider.says(404, GONE)
 
+    assert delete().status == 200
+    assert world.deleted() == {LINKED}
+
+
+def test_a_flag_that_lands_after_the_answer_finds_the_claim_released(
+    world: World, provider: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = LateWrites.installed(monkeypatch)
+    assert delete(context=RunningOut(seconds=3)).problem == (503, "service_unavailable")
+
+    assert late.land() == 0
+    assert is_live(world)
+    provider.says(404, GONE)
     assert delete().status == 200
     assert world.deleted() == {LINKED}
 
