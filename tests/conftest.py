@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
+import hypothesis
 import pytest
 from moto import mock_aws
 
@@ -28,6 +29,11 @@ from tests import refusals
 from tests.clock import Clock
 from tests.world import World
 
+# The same examples in every run, so that a test that fails does so because of a change; those that are marked
+# as engine tests look for new ones.
+hypothesis.settings.register_profile("expunge", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("expunge")
+
 # Every client, the functions' own too, is refused what AWS refuses.
 refusals.install()
 
@@ -36,6 +42,11 @@ refusals.install()
 def _fresh_process() -> Iterator[None]:
     """Each test meets the functions as a new sandbox would."""
     yield
+    forget()
+
+
+def forget() -> None:
+    """Make the next request that of a new sandbox."""
     store.cache_clear()
     auth.forget()
     customer_endpoints.forget()
