@@ -17,7 +17,7 @@ from typing import Any, Literal
 import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from moto import mock_aws
@@ -163,8 +163,8 @@ class Service(RuleBasedStateMachine):
             self.insert_message(number, number % 3, number % 2)
             self.insert_event(number, number % 2, number % 2)
             self.publish(number % 2, number)
-        intercept(self.patch, self._disturb)
         self.index = LaggingIndex.installed(self.world, self.clock, self.patch)
+        intercept(self.patch, self._disturb)
 
     def teardown(self) -> None:
         self.stack.close()
@@ -471,9 +471,13 @@ class Service(RuleBasedStateMachine):
                 assert "group_pk" not in item
 
 
+# Failing steps are not made fewer here, which takes minutes: the longer run below does that.
 TestModel = Service.TestCase
 TestModel.settings = settings(
-    max_examples=6, stateful_step_count=20, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=6,
+    stateful_step_count=20,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
 )
 
 

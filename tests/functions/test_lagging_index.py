@@ -142,6 +142,29 @@ def test_a_message_that_is_found_in_several_statuses_is_deleted_and_reported_onc
     assert world.deleted() == set(ids)
 
 
+@pytest.mark.xfail(strict=True, reason="a message that moved after it was found is left alone")
+def test_a_message_that_moves_to_another_matching_status_after_it_was_found_is_deleted(
+    world: World, filtered: Filtered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new, *_ = filtered.statuses
+    message = filtered.insert(1, old)
+    world.before_write(monkeypatch, lambda: filtered.writer.set_status(message, new))
+
+    assert filtered.delete(status=f"{old},{new}") == [message]
+    assert world.deleted() == {message}
+
+
+def test_a_message_that_stops_matching_after_it_was_found_is_left_alone(
+    world: World, filtered: Filtered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new, *_ = filtered.statuses
+    message = filtered.insert(1, old)
+    world.before_write(monkeypatch, lambda: filtered.writer.set_status(message, new))
+
+    assert filtered.delete(status=old) == []
+    assert world.live() == {message}
+
+
 def test_a_message_that_the_bin_still_shows_is_not_purged_when_it_lives_again(
     world: World, clock: Clock, index: LaggingIndex
 ) -> None:
