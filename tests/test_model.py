@@ -319,6 +319,8 @@ class Service(RuleBasedStateMachine):
         if self.index.seconds == 0 and trouble != "a writer":
             assert len(reported) == min(limit, len(before))
             self._oldest_first(before, reported)
+        if self.index.seconds == 0 and len(reported) < limit:
+            assert not set(before) & set(after) - set(reported)
         for pk in reported:
             self.model.delete(pk, reply.headers["x-request-id"], self.clock.now + RETENTION)
 

@@ -30,12 +30,6 @@ def owned_up_to(reply: Reply) -> int:
     return int(more[1]) if more else 0
 
 
-IN_FLIGHT = pytest.mark.xfail(
-    strict=True, reason="what is not flagged yet when it is read back counts as not written"
-)
-
-
-@IN_FLIGHT
 def test_what_is_flagged_after_the_answer_was_said_to_be_in_doubt(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -51,7 +45,6 @@ def test_what_is_flagged_after_the_answer_was_said_to_be_in_doubt(
     assert owned_up_to(reply) == len(world.deleted()) == 3
 
 
-@IN_FLIGHT
 def test_what_was_committed_is_told_apart_from_what_is_in_doubt(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
