@@ -20,8 +20,8 @@ _LAST_SETTLING = 8.0
 """The last moment for a single write that the function itself waits for: 7 s before the last word."""
 _LAST_START = 13.0
 """The last moment for a write of many that are under way at once: 7 s before the wait for them ends."""
-_LAST_SEARCH = 18.0
-"""The last moment for a search. It leaves 5 s to delete what is found, so that a slow store, too, makes
+_LAST_SEARCH = 16.0
+"""The last moment for a search. It leaves 3 s to delete what is found, so that a slow store, too, makes
 progress with every request."""
 _WHOLE = 24.0
 """Invocations that begin with less get all stages in proportion; one of 25 s may have had a slow start."""

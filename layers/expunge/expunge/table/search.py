@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from heapq import merge
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from expunge.deadline import Deadline
@@ -83,4 +84,5 @@ def oldest_first(
             read = query(partition, ExclusiveStartKey=read.start)
 
     firsts = [pool.submit(query, partition) for partition in partitions]
-    return merge(*(rows(*each) for each in zip(partitions, firsts, strict=True)))
+    # A message that moves meanwhile may be found in two places.
+    return merge(*(rows(*each) for each in zip(partitions, firsts, strict=True)), key=attrgetter("order"))

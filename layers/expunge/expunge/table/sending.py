@@ -2,7 +2,7 @@
 
 A thread can be held up between its decision to write and the write itself: by a name look-up, by a TLS
 handshake, or because Lambda froze the sandbox after the answer and thawed it for another request. So the SDK
-asks twice on the thread's behalf: before it looks for a connection, and when it has one.
+asks on the thread's behalf when it has a connection and reads the request's body in order to send it.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Check = Callable[[], None]
-"""Called right before a request is sent; raises HeldBack to keep it from being sent."""
+"""Called right before a request goes out; raises HeldBack to keep it from being sent."""
 
 _check: ContextVar[Check | None] = ContextVar("check", default=None)
 
@@ -45,14 +45,13 @@ def guard(client: "DynamoDBClient") -> None:
 def _before_send(request: Any, **_: Any) -> None:
     check = _check.get()
     if check is not None:
-        check()
         request.body = _CheckedBody(request.body, check)
 
 
 class _CheckedBody:
-    """A request's body that asks once more when the connection stands and the bytes are about to go out.
+    """A request's body that asks when it is read.
 
-    By then the headers have been sent; a request without its body is none to the server. All is read at once.
+    By then the headers have been sent, but to the server a request without its body is none.
     """
 
     def __init__(self, body: bytes, check: Check) -> None:
