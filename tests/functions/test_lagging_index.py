@@ -113,7 +113,6 @@ def test_a_message_that_is_shown_late_is_deleted_by_a_later_request(
     assert world.deleted() == {message}
 
 
-@pytest.mark.xfail(strict=True, reason="the search cannot merge a message that it finds in two places")
 def test_a_message_that_is_found_in_several_statuses_is_deleted_and_reported_once(
     world: World, filtered: Filtered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,7 +195,6 @@ def delete_channel() -> None:
     assert call(delete_history, path={"sub_key": SUB_KEY, "channels": "ch1"}).status == 200
 
 
-@pytest.mark.xfail(strict=True, reason="a sweep ends the first time that the index shows nothing")
 def test_channel_history_goes_that_the_index_did_not_show_when_it_was_deleted(
     world: World, clock: Clock, index: LaggingIndex
 ) -> None:
