@@ -9,9 +9,13 @@ PYTHON ?= $(firstword $(shell for p in python3.13 $(HOME)/.pyenv/versions/3.13.*
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# pip before 23.3 takes a pinned requirement with extras for one that is not pinned; a later one is left as it is.
+RECENT_PIP = python -m pip install --quiet --disable-pip-version-check 'pip>=23.3'
+
 .venv/installed: requirements-dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "expunge needs Python 3.11 or newer, and none was found. Name one with: make PYTHON=/path/to/python" >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
+	.venv/bin/$(RECENT_PIP)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -52,6 +56,7 @@ bench: install ## measure, and print the tables of benchmarks/README.md
 # SAM CLI and checkov pin what others need newer, so each lives apart.
 .venv-sam/installed: requirements-sam.txt
 	$(PYTHON) -m venv --clear .venv-sam
+	.venv-sam/bin/$(RECENT_PIP)
 	.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sam.txt
 	@touch $@
 
@@ -66,6 +71,7 @@ deploy: build ## build, then deploy to AWS, asking for every parameter
 
 .venv-checkov/installed: requirements-checkov.txt
 	$(PYTHON) -m venv --clear .venv-checkov
+	.venv-checkov/bin/$(RECENT_PIP)
 	.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-checkov.txt
 	@touch $@
 

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import expunge.cold_start  # noqa: F401 - before all others
 from expunge import timestamps
 from expunge.deadline import Context, Deadline
 from expunge.deletions.lease import Lease, leased

@@ -1,7 +1,6 @@
 """Who may delete from history, and what refusals tell PubNub's SDKs."""
 
 import hmac
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +14,13 @@ from tests.functions.test_start_up import imported
 from tests.world import SECRET_KEY, SUB_KEY, Reply, World, call
 
 FORBIDDEN = "Forbidden"
+
+
+@pytest.fixture(autouse=True)
+def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands, lest a second passes between signing and asking."""
+    stopped = timestamps.now()
+    monkeypatch.setattr(timestamps, "now", lambda: stopped)
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +59,7 @@ def signed(path: str, query: str, body: bytes = b"", secret_key: str = SECRET_KE
 def token(*channels: str, secret_key: str = SECRET_KEY, **fields: Any) -> str:
     content = {
         b"v": 2,
-        b"t": int(time.time()),
+        b"t": now(),
         b"ttl": 1,
         b"res": {b"chan": {channel.encode(): 8 for channel in channels}},
         b"pat": {},
@@ -64,7 +70,7 @@ def token(*channels: str, secret_key: str = SECRET_KEY, **fields: Any) -> str:
 
 
 def now() -> int:
-    return int(time.time())
+    return int(timestamps.now().timestamp())
 
 
 def test_an_unknown_sub_key_is_refused(world: World) -> None:

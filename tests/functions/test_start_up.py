@@ -37,3 +37,20 @@ def test_the_function_of_two_families_imports_the_one_that_is_asked_for() -> Non
     assert linked >= OF_LINKED_ACCOUNTS
     assert OF_LINKED_ACCOUNTS & outbound == set()
     assert "expunge.webhooks" in outbound - linked
+
+
+def collected_after(module: str) -> int:
+    """How many new objects a fresh process has that imported it, before the collector looks at them."""
+    path = f"import sys; sys.path.insert(0, {str(FUNCTIONS)!r})"
+    script = f"{path}; import {module}, gc; print(gc.get_threshold()[0])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    return int(done.stdout)
+
+
+@pytest.mark.parametrize("module", sorted(path.stem for path in FUNCTIONS.glob("*.py")))
+def test_a_function_starts_without_collecting_garbage(module: str) -> None:
+    assert collected_after(module) == 100_000
+
+
+def test_whoever_imports_the_package_keeps_his_own_collector() -> None:
+    assert collected_after("expunge, expunge.table.items, expunge.table.store") == collected_after("sys")

@@ -10,6 +10,7 @@ PACKAGE = Path(expunge.__file__).parent
 
 FLOORS = (
     {
+        "cold_start",
         "errors",
         "settings",
         "deadline",

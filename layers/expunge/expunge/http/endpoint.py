@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Generic, Protocol, TypeVar
 
+import expunge.cold_start  # noqa: F401 - before all others
 from expunge.deadline import Context
 from expunge.errors import Refused
 from expunge.http.request import Event, Request
