@@ -9,20 +9,19 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
 import click
 
-from cli import server
+from benchmarks.harness import Row, show
 from cli.dynamodb import client
-from cli.embedded import Embedded
 from tests.engines.tenant import Tenant
 
 REQUESTS = 8
 LIMIT = 100
-ROUNDS = 7
+ROUNDS = 5
 EXPUNGE = Path(sys.executable).with_name("expunge")
 
 
@@ -30,9 +29,9 @@ EXPUNGE = Path(sys.executable).with_name("expunge")
 def serving(dynamodb_url: str) -> Iterator[str]:
     """`expunge serve` over that engine; yields the API's address."""
     command = [str(EXPUNGE), "serve", "--port", "0", "--no-demo", "--dynamodb-url", dynamodb_url]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:  # noqa: S603 - our own command
         try:
-            yield process.stdout.readline().split()[3]  # type: ignore[union-attr] # it is a pipe
+            yield process.stdout.readline().split()[3]  # type: ignore[union-attr] # a pipe, as was asked for
         finally:
             process.terminate()
 
@@ -46,10 +45,10 @@ def delete(tenant: Tenant, api: str, **query: str) -> list[str]:
     return list(result.deleted_message_ids)
 
 
-def measure(dynamodb_url: str, api: str, enough: int) -> tuple[float, float, list[int]]:
-    """Seconds of the requests in turn and at once, and how many messages each of the latter deleted."""
+def in_turn_and_at_once(dynamodb_url: str, api: str, messages: int) -> tuple[float, float]:
+    """Seconds of the requests in turn and then at once, when there are so many messages for the latter."""
     tenant = Tenant(client(dynamodb_url))
-    tenant.load(tenant.message(number) for number in range(REQUESTS * LIMIT + enough))
+    tenant.load(tenant.message(number) for number in range(REQUESTS * LIMIT + messages))
     with ThreadPoolExecutor(REQUESTS) as pool:
         list(pool.map(lambda _: delete(tenant, api, status="queued"), range(3 * REQUESTS)))  # warm
         began = time.perf_counter()
@@ -59,27 +58,31 @@ def measure(dynamodb_url: str, api: str, enough: int) -> tuple[float, float, lis
         began = time.perf_counter()
         reported = list(pool.map(lambda _: delete(tenant, api), range(REQUESTS)))
         at_once = time.perf_counter() - began
-    ids = [each for some in reported for each in some]
-    if len(set(ids)) < len(ids):
-        raise RuntimeError("an id was reported twice")
-    return in_turn, at_once, [len(some) for some in reported]
+    if any(len(ids) != LIMIT for ids in reported) or len(set().union(*reported)) != REQUESTS * LIMIT:
+        raise RuntimeError("not every request deleted as many as it could, each message once")
+    return in_turn, at_once
+
+
+def main(url: str) -> Iterator[Row]:
+    """Compare with as many messages as the requests can delete, and with twice as many."""
+    with serving(url) as api:
+        for messages in (REQUESTS * LIMIT, 2 * REQUESTS * LIMIT):
+            times = [in_turn_and_at_once(url, api, messages) for _ in range(ROUNDS)]
+            ratio = median(at_once / in_turn for in_turn, at_once in times)
+            in_turn, at_once = (median(each) for each in zip(*times, strict=True))
+            yield Row(
+                f"{REQUESTS} requests with limit {LIMIT} at once on {messages:,} messages; in turn",
+                f"{at_once:.2f} s; {in_turn:.2f} s: {ratio:.2f} times as long",
+                "at most 2",
+                ratio <= 2,
+            )
 
 
 @click.command()
 @click.option("--dynamodb-url", metavar="URL", help="An engine instead of the embedded one.")
 def command(dynamodb_url: str | None) -> None:
-    """Print the seconds in turn and at once, and their ratio."""
-    with ExitStack() as stack:
-        if dynamodb_url is None:
-            dynamodb_url = stack.enter_context(closing(Embedded(server.listen(0, "--dynamodb-port")))).url
-        api = stack.enter_context(serving(dynamodb_url))
-        for enough in (1600, 800):
-            ratios = []
-            for _ in range(ROUNDS):
-                in_turn, at_once, each = measure(dynamodb_url, api, enough)
-                ratios.append(at_once / in_turn)
-                print(f"{enough}: {in_turn:.2f} {at_once:.2f} {at_once / in_turn:.2f} {each}", flush=True)
-            print("median", median(ratios), flush=True)
+    """Print the table; exit with 1 if something that must hold does not."""
+    show(main, dynamodb_url)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -29,9 +28,7 @@ os.environ |= {
     "POWERTOOLS_LOG_LEVEL": "ERROR",
 }
 
-from cli import server
 from cli.dynamodb import ACCESS_KEY, REGION, client, create_table
-from cli.embedded import Embedded
 
 os.environ |= {
     "AWS_ACCESS_KEY_ID": ACCESS_KEY,
@@ -43,6 +40,7 @@ import click
 
 import delete_inbound_messages
 import delete_pull_events
+from benchmarks.harness import Row, show
 from cli.load import load_files
 from cli.transactions import MAX_BYTES, THREADS
 from expunge.deletions.soft_delete import Deletion, Target
@@ -88,16 +86,6 @@ class Calls:
     def read(self) -> tuple[int, float]:
         """Rows and units since the last reset."""
         return self.rows, self.units
-
-
-@dataclass
-class Row:
-    """A line of the table."""
-
-    what: str
-    found: str
-    must: str
-    holds: bool
 
 
 def main(url: str, others: int) -> Iterator[Row]:
@@ -322,15 +310,7 @@ def batch_writes(dynamodb: Any, path: Path) -> None:
 @click.option("--dynamodb-url", metavar="URL", help="An engine instead of the embedded one.")
 def command(others: int, dynamodb_url: str | None) -> None:
     """Print the table; exit with 1 if something that must hold does not."""
-    print("| what | measured | must be | holds |\n| --- | --- | --- | --- |")
-    with ExitStack() as stack:
-        if dynamodb_url is None:
-            dynamodb_url = stack.enter_context(closing(Embedded(server.listen(0, "--dynamodb-port")))).url
-        rows = []
-        for row in main(dynamodb_url, others):
-            rows.append(row)
-            print(f"| {row.what} | {row.found} | {row.must} | {'yes' if row.holds else 'NO'} |", flush=True)
-    sys.exit(not all(row.holds for row in rows))
+    show(lambda url: main(url, others), dynamodb_url)
 
 
 if __name__ == "__main__":

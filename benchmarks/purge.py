@@ -10,16 +10,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
-from cli import server
+from benchmarks.harness import Row, show
 from cli.dynamodb import client
-from cli.embedded import Embedded
-from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.deletions.purging import PAGE, ROWS, remove_due
 from expunge.table import keys
@@ -37,15 +34,6 @@ class Run(NamedTuple):
     seconds: float
     cpu: float
     megabytes: float
-
-
-class Row(NamedTuple):
-    """A line of the table."""
-
-    what: str
-    found: str
-    must: str
-    holds: bool
 
 
 def main(url: str, messages: int) -> Iterator[Row]:
@@ -86,7 +74,7 @@ def purge_here(url: str, table: str) -> dict[str, Any]:
 
     dynamodb.meta.events.register("before-send.dynamodb", count)
     began, cpu = time.perf_counter(), time.process_time()
-    purged = remove_due(Store(dynamodb, table), timestamps.parse(DUE), 30, Deadline(lambda: 10**9))
+    purged = remove_due(Store(dynamodb, table), DUE, Deadline(lambda: 10**9))
     if purged.stopped is not None:
         raise purged.stopped
     return {
@@ -117,15 +105,7 @@ def command(messages: int, dynamodb_url: str | None, purge_table: str | None) ->
     if dynamodb_url and purge_table:
         print(json.dumps(purge_here(dynamodb_url, purge_table)))
         return
-    print("| what | measured | must be | holds |\n| --- | --- | --- | --- |")
-    with ExitStack() as stack:
-        if dynamodb_url is None:
-            dynamodb_url = stack.enter_context(closing(Embedded(server.listen(0, "--dynamodb-port")))).url
-        rows = []
-        for row in main(dynamodb_url, messages):
-            rows.append(row)
-            print(f"| {row.what} | {row.found} | {row.must} | {'yes' if row.holds else 'NO'} |", flush=True)
-    sys.exit(not all(row.holds for row in rows))
+    show(lambda url: main(url, messages), dynamodb_url)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ Each message is offered once, however many places it was seen in. If it has move
 to another by the time it is written, it is offered again, for that place.
 
 Identical requests at once all go for the oldest messages, one of them gets them, and the others would go for
-the next oldest and lose again. So a request that has lost messages looks further ahead and takes a stretch at
-random. What it leaves out it keeps for later, so that in the end nothing is left out.
+the next oldest and lose again. So a request that has lost messages looks further ahead, divides what it sees
+into stretches as long as its limit, and takes one of them at random. Those of identical requests are the
+same, so they mostly get all of one or nothing. What a request leaves out it keeps for later, so that in the
+end nothing is left out.
 """
 
 import random
@@ -37,6 +39,7 @@ class Candidates:
         self._bounds = bounds
         self._limit = limit
         self._ahead = limit
+        self._contended = False
         self._found = search(lambda: self._ahead)
         self._waiting: dict[str, Target] = {}
         self._deleted: set[str] = set()
@@ -49,8 +52,8 @@ class Candidates:
         except StoreError as failed:
             error = failed
         waiting = list(self._waiting)
-        spare = len(waiting) - most
-        first = random.randint(0, spare) if self._ahead > self._limit and spare > 0 else 0  # noqa: S311 - a spread
+        stretches = -(-len(waiting) // self._limit)
+        first = self._limit * random.randrange(stretches) if self._contended and stretches else 0  # noqa: S311 - a spread
         return [self._waiting.pop(pk) for pk in waiting[first : first + most]], error
 
     def settle(self, targets: Sequence[Target]) -> None:
@@ -60,6 +63,7 @@ class Candidates:
             if target.outcome is Outcome.DELETED:
                 self._deleted.add(target.pk)
             elif target.outcome is Outcome.ALREADY_DELETED:
+                self._contended = True
                 self._ahead = max(self._limit, min(_LIMITS_AHEAD * self._limit, _MOST_AHEAD))
             elif target.outcome is Outcome.CHANGED and (place := self._place_of(target.found or {})):
                 moved[target.pk] = Target(self._deletion, target.pk, place)
