@@ -14,7 +14,7 @@ from delete_pull_event_batch import handler as delete_batch
 from expunge.deletions import soft_delete
 from expunge.table.sending import HeldBack
 from expunge.table.store import store
-from tests.world import INBOUND, PULL, RunningOut, World, call
+from tests.world import INBOUND, PULL, RunningOut, World, call, message_id
 
 Call = Callable[..., Any]
 
@@ -33,6 +33,13 @@ def refusal(code: str, status: int = 400, **fields: Any) -> ClientError:
 
 def conflict(*codes: str) -> ClientError:
     return refusal("TransactionCanceledException", CancellationReasons=[{"Code": code} for code in codes])
+
+
+def raising(error: Exception) -> Call:
+    def fail(**_: Any) -> None:
+        raise error
+
+    return fail
 
 
 LOST = ReadTimeoutError(endpoint_url="https://dynamodb.example")
@@ -225,22 +232,40 @@ def test_a_request_is_not_held_back_because_an_earlier_one_in_the_same_process_e
 def test_the_limit_reached_is_a_success_whatever_failed_beside_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second page cannot be read, but is not needed either."""
-    ids = [world.message(number, status="queued") for number in range(3)]
-    real: Call = store().client.query
-    monkeypatch.setattr("expunge.table.search._SMALLEST_PAGE", 3)
+    """Others were faster with the first two, so it looks ahead, where a page cannot be read; two are enough."""
+    for number in range(6):
+        world.message(number, status="queued")
+    client = store().client
+    write, query = client.transact_write_items, client.query
+    lost = {"Code": "ConditionalCheckFailed", "Item": {"deleted_at": {"S": "2026-05-01T00:00:00.000Z"}}}
+    answers = [write, raising(refusal("TransactionCanceledException", CancellationReasons=[lost, lost]))]
+    monkeypatch.setattr("expunge.table.search._SMALLEST_PAGE", 4)
+    monkeypatch.setattr(client, "transact_write_items", lambda **arguments: answers.pop()(**arguments))
 
-    def first_page_only(**arguments: Any) -> Any:
+    def first_pages_only(**arguments: Any) -> Any:
         if "ExclusiveStartKey" in arguments:
             raise refusal("AccessDeniedException")
-        return real(**arguments)
+        return query(**{**arguments, "Limit": 4})
 
-    monkeypatch.setattr(store().client, "query", first_page_only)
-    query = {"status": "queued", "limit": "3", "inbound_endpoint_id": INBOUND}
-    reply = call(delete_all, query=query)
+    monkeypatch.setattr(client, "query", first_pages_only)
+    reply = call(delete_all, query={"status": "queued", "limit": "2", "inbound_endpoint_id": INBOUND})
 
-    assert reply.data == {"deleted": 3, "deleted_message_ids": ids}
+    assert reply.data == {"deleted": 2, "deleted_message_ids": [message_id(2), message_id(3)]}
     assert "error" not in reply.body
+
+
+def test_when_one_transaction_fails_for_good_no_other_is_begun(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(soft_delete, "LIMIT", 1)
+    monkeypatch.setattr(soft_delete, "_AT_ONCE", 1)
+    for number in range(3):
+        world.message(number)
+    answers = [store().client.transact_write_items, raising(refusal("AccessDeniedException"))]
+    monkeypatch.setattr(store().client, "transact_write_items", lambda **given: answers.pop()(**given))
+
+    assert call(delete_all).data["deleted"] == 0
+    assert len(answers) == 1
 
 
 def test_when_time_runs_out_nothing_more_is_begun(world: World) -> None:
