@@ -83,8 +83,8 @@ class Model:
 
     def __init__(self) -> None:
         self.messages: dict[str, Message] = {}
-        self.doomed: dict[str, tuple[str, datetime]] = {}
-        """Messages of channels that the background may still flag, and how."""
+        self.doomed: dict[str, dict[str, datetime]] = {}
+        """Messages of channels that requests may still flag in the background: by request, when due then."""
 
     def put(self, record: Record) -> None:
         self.messages.setdefault(item_of(record)["pk"], Message(record)).record = record
@@ -378,16 +378,18 @@ class Service(RuleBasedStateMachine):
         self.trouble = ""
         assert reply.status == 200
         for pk in in_range:
-            self.model.doomed.setdefault(pk, (reply.headers["x-request-id"], self.clock.now + RETENTION))
+            asked = self.model.doomed.setdefault(pk, {})
+            asked[reply.headers["x-request-id"]] = self.clock.now + RETENTION
         flagged = self._take_note_of_channels()
         if self.index.seconds == 0:
             assert flagged == set(in_range)
 
     def _take_note_of_channels(self) -> set[str]:
         """Channel history is not reported: see which of the doomed messages have been flagged since."""
-        flagged = {item["pk"] for item in self._items() if "deleted_at" in item} & set(self.model.doomed)
+        found = {item["pk"]: item["delete_request_id"] for item in self._items() if "deleted_at" in item}
+        flagged = set(found) & set(self.model.doomed)
         for pk in flagged:
-            self.model.delete(pk, *self.model.doomed.pop(pk))
+            self.model.delete(pk, found[pk], self.model.doomed.pop(pk)[found[pk]])
         return flagged
 
     @rule(pick=picks)
