@@ -85,6 +85,8 @@ class Model:
         self.messages: dict[str, Message] = {}
         self.doomed: dict[str, dict[str, datetime]] = {}
         """Messages of channels that requests may still flag in the background: by request, when due then."""
+        self.channel_requests: list[tuple[Sequence[str], int, str, datetime]] = []
+        """Channels, first timetoken that is spared, request and when what it deletes is due."""
 
     def put(self, record: Record) -> None:
         self.messages.setdefault(item_of(record)["pk"], Message(record)).record = record
@@ -213,6 +215,10 @@ class Service(RuleBasedStateMachine):
         if item_of(record)["pk"] not in self.model.messages:
             self.world.load(record)
             self.model.put(record)
+            # What was published before a request but stored after it may go with it or not.
+            for channels, start, request_id, due in self.model.channel_requests:
+                if record["channel"] in channels and int(timetoken) < start:
+                    self.model.doomed.setdefault(item_of(record)["pk"], {})[request_id] = due
 
     @rule()
     def send(self) -> None:
@@ -377,9 +383,10 @@ class Service(RuleBasedStateMachine):
         reply = call(delete_history, path=path, query={"start": str(start)})
         self.trouble = ""
         assert reply.status == 200
+        request_id, due = reply.headers["x-request-id"], self.clock.now + RETENTION
+        self.model.channel_requests.append((channels, start, request_id, due))
         for pk in in_range:
-            asked = self.model.doomed.setdefault(pk, {})
-            asked[reply.headers["x-request-id"]] = self.clock.now + RETENTION
+            self.model.doomed.setdefault(pk, {})[request_id] = due
         flagged = self._take_note_of_channels()
         if self.index.seconds == 0:
             assert flagged == set(in_range)
