@@ -17,6 +17,7 @@ import click
 
 from benchmarks.harness import Row, show
 from cli.dynamodb import client
+from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.deletions.purging import PAGE, ROWS, remove_due
 from expunge.table import keys
@@ -74,7 +75,7 @@ def purge_here(url: str, table: str) -> dict[str, Any]:
 
     dynamodb.meta.events.register("before-send.dynamodb", count)
     began, cpu = time.perf_counter(), time.process_time()
-    purged = remove_due(Store(dynamodb, table), DUE, Deadline(lambda: 10**9))
+    purged = remove_due(Store(dynamodb, table), timestamps.parse(DUE), 30, Deadline.never())
     if purged.stopped is not None:
         raise purged.stopped
     return {

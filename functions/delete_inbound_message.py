@@ -7,9 +7,11 @@ from expunge.webhooks.admission import key_with
 from expunge.webhooks.delete_by_id import delete_one
 from expunge.webhooks.envelopes import Answer
 from expunge.webhooks.families import INBOUND
+from expunge.webhooks.repeating import idempotent
 
 
 @endpoint(key_with(INBOUND.scope), envelopes)
+@idempotent
 def handler(call: Call[ApiKey]) -> Answer:
     """Answer since when it has been deleted."""
     return delete_one(call, INBOUND)

@@ -29,8 +29,9 @@ def _outbound() -> Handler:
     from expunge.webhooks.admission import key_with  # noqa: PLC0415
     from expunge.webhooks.delete_by_id import delete_one  # noqa: PLC0415
     from expunge.webhooks.families import OUTBOUND  # noqa: PLC0415
+    from expunge.webhooks.repeating import idempotent  # noqa: PLC0415
 
-    return endpoint(key_with(OUTBOUND.scope), envelopes)(lambda call: delete_one(call, OUTBOUND))
+    return endpoint(key_with(OUTBOUND.scope), envelopes)(idempotent(lambda call: delete_one(call, OUTBOUND)))
 
 
 @cache

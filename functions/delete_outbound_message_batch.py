@@ -7,9 +7,11 @@ from expunge.webhooks.admission import key_with
 from expunge.webhooks.delete_by_id import delete_batch
 from expunge.webhooks.envelopes import Answer
 from expunge.webhooks.families import OUTBOUND
+from expunge.webhooks.repeating import idempotent
 
 
 @endpoint(key_with(OUTBOUND.scope), envelopes)
+@idempotent
 def handler(call: Call[ApiKey]) -> Answer:
     """Answer with an outcome for each id of the body."""
     return delete_batch(call, OUTBOUND)

@@ -8,9 +8,11 @@ from expunge.webhooks.delete_all import delete_all
 from expunge.webhooks.envelopes import Answer
 from expunge.webhooks.families import OUTBOUND
 from expunge.webhooks.filters import OutboundFilters
+from expunge.webhooks.repeating import idempotent
 
 
 @endpoint(key_with(OUTBOUND.scope), envelopes)
+@idempotent
 def handler(call: Call[ApiKey]) -> Answer:
     """Answer with the ids of the messages that this request deleted."""
     return delete_all(call, OUTBOUND, OutboundFilters)

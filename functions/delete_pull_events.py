@@ -8,9 +8,11 @@ from expunge.webhooks.delete_all import delete_all
 from expunge.webhooks.envelopes import Answer
 from expunge.webhooks.families import PULL
 from expunge.webhooks.filters import PullFilters
+from expunge.webhooks.repeating import idempotent
 
 
 @endpoint(key_with(PULL.scope), envelopes)
+@idempotent
 def handler(call: Call[ApiKey]) -> Answer:
     """Answer with the ids of the events that this request deleted."""
     return delete_all(call, PULL, PullFilters)

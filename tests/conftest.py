@@ -1,6 +1,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -12,6 +13,7 @@ from moto import mock_aws
 os.environ |= {
     "TABLE_NAME": "expunge",
     "RETENTION_DAYS": "30",
+    "DELETION_RECORD_DAYS": "400",
     "POWERTOOLS_SERVICE_NAME": "expunge",
     "POWERTOOLS_METRICS_NAMESPACE": "Expunge",
     "AWS_ACCESS_KEY_ID": "testing",
@@ -20,6 +22,7 @@ os.environ |= {
 }
 
 from cli.dynamodb import create_table
+from expunge import timestamps
 from expunge.history import access
 from expunge.http import auth
 from expunge.table.store import CLIENT_CONFIG, Store, store
@@ -96,3 +99,14 @@ def logged(
 def clock(world: World, monkeypatch: pytest.MonkeyPatch) -> Clock:  # noqa: ARG001 - moto looks at the clock
     """The present, until a test moves it."""
     return Clock(monkeypatch)
+
+
+@pytest.fixture
+def travel(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
+    """Put the clock forward."""
+    real = timestamps.now
+
+    def to(ahead: timedelta) -> None:
+        monkeypatch.setattr(timestamps, "now", lambda: real() + ahead)
+
+    return to

@@ -272,8 +272,10 @@ def test_help_lists_every_command_without_importing_any() -> None:
         (["dmup"], "No such command 'dmup'. Did you mean 'dump'? See `expunge --help`."),
         (
             ["dump", "--sate", "live"],
-            "No such option '--sate'. (Did you mean one of: '--state', '--table'?)"
-            " See `expunge dump --help`.",
+            (
+                "No such option '--sate'. (Did you mean one of: '--state', '--table'?)"
+                " See `expunge dump --help`."
+            ),
         ),
         (["serve", "--port", "x"], "Invalid value for '--port': 'x' is not a valid integer range."),
         (["serve", "--load", "/no/such"], "Invalid value for '--load': File '/no/such' does not exist."),

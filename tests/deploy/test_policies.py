@@ -21,6 +21,7 @@ from expunge import settings, timestamps
 from expunge.deletions.soft_delete import Shortfall
 from expunge.errors import OutOfTime, PurgeFailed
 from expunge.history import passes
+from expunge.http import auth
 from expunge.linked import provider_keys
 from tests.deploy.template import lambda_functions, resources
 from tests.upstream import upstream
@@ -117,7 +118,8 @@ def _done(service: str, operation: str, arguments: Any) -> Iterator[Done]:
         case "TransactWriteItems":
             for entry in arguments["TransactItems"]:
                 [(kind, item)] = entry.items()
-                yield Done(f"{service}:{ENTRIES[kind]}", "table", item["Key"]["pk"]["S"])
+                key = item.get("Key") or item["Item"]
+                yield Done(f"{service}:{ENTRIES[kind]}", "table", key["pk"]["S"])
         case "BatchGetItem":
             for table in arguments["RequestItems"].values():
                 yield from (Done(action, "table", key["pk"]["S"]) for key in table["Keys"])
@@ -167,6 +169,16 @@ def records(world: World) -> None:
 Play = Callable[[Handler, World, Recorder, pytest.MonkeyPatch], object]
 
 
+def repeated(handler: Handler, recorder: Recorder, **arguments: Any) -> None:
+    """With an idempotency key: once more, and refused."""
+    headers = {"authorization": f"Bearer {KEY}", "idempotency-key": "key-1"}
+    with recorder.recording():
+        call(handler, headers=headers, **arguments)
+        call(handler, headers=headers, **arguments)
+        refused = headers | {"idempotency-key": "key-2"}
+        assert call(handler, headers=refused, query="unknown=1", **arguments).status == 400
+
+
 def delete_inbound_messages(
     handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch
 ) -> None:
@@ -177,6 +189,7 @@ def delete_inbound_messages(
     world.message(2)
     with recorder.recording(lost="TransactWriteItems"):
         assert call(handler, context=RunningOut(seconds=1)).data["deleted"] == 1
+    repeated(handler, recorder)
 
 
 def delete_pull_events(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
@@ -187,6 +200,7 @@ def delete_pull_events(handler: Handler, world: World, recorder: Recorder, _: py
     world.event(2)
     with recorder.recording(lost="TransactWriteItems"):
         assert call(handler, path=path, context=RunningOut(seconds=1)).data["deleted"] == 1
+    repeated(handler, recorder, path=path)
 
 
 def delete_outbound_messages(
@@ -199,6 +213,7 @@ def delete_outbound_messages(
     world.outbound_message(2)
     with recorder.recording(lost="TransactWriteItems"):
         assert call(handler, context=RunningOut(seconds=1)).data["deleted"] == 1
+    repeated(handler, recorder)
 
 
 def delete_inbound_message_batch(
@@ -209,6 +224,7 @@ def delete_inbound_message_batch(
         call(handler, body=body, context=RunningOut(seconds=1))
     with recorder.recording():
         assert call(handler, body=body).data["already_deleted_count"] == 1
+    repeated(handler, recorder, body=body)
 
 
 def delete_outbound_message_batch(
@@ -219,6 +235,7 @@ def delete_outbound_message_batch(
         call(handler, body=body, context=RunningOut(seconds=1))
     with recorder.recording():
         assert call(handler, body=body).data["already_deleted_count"] == 1
+    repeated(handler, recorder, body=body)
 
 
 def delete_inbound_message(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
@@ -227,6 +244,7 @@ def delete_inbound_message(handler: Handler, world: World, recorder: Recorder, _
         call(handler, path=path, context=RunningOut(seconds=1))
     with recorder.recording():
         assert call(handler, path=path).data["already_deleted"] is True
+    repeated(handler, recorder, path=path)
 
 
 def delete_pull_event(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
@@ -235,6 +253,7 @@ def delete_pull_event(handler: Handler, world: World, recorder: Recorder, _: pyt
         call(handler, path=path, context=RunningOut(seconds=1))
     with recorder.recording():
         assert call(handler, path=path).data["already_deleted"] is True
+    repeated(handler, recorder, path=path)
 
 
 def delete_pull_event_batch(
@@ -245,6 +264,7 @@ def delete_pull_event_batch(
         call(handler, path={"id": PULL}, body=body, context=RunningOut(seconds=1))
     with recorder.recording():
         assert call(handler, path={"id": PULL}, body=body).data["already_deleted_count"] == 1
+    repeated(handler, recorder, path={"id": PULL}, body=body)
 
 
 def delete_message(
@@ -278,6 +298,51 @@ def delete_message(
     path = {"message_id": world.outbound_message(1)}
     with recorder.recording(lost="TransactWriteItems"):
         assert call(handler, path=path, context=RunningOut(seconds=1)).status == 200
+    repeated(handler, recorder, path=path)
+
+
+def a_deletion(world: World, query: str = "") -> dict[str, str]:
+    """Variables of the path to a deletion that nobody has looked at."""
+    world.message(1)
+    handler = import_module("delete_inbound_messages").handler
+    if query:
+        return {"request_id": call(handler, query=query).data["deletion_id"]}
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("expunge.webhooks.filtered.finish", lambda *_: True)
+        return {"request_id": call(handler).headers["x-request-id"]}
+
+
+def unused_key(world: World) -> None:
+    """An API key whose use today has not been noted."""
+    world.used(KEY, "2000-01-01")
+    auth.forget()
+
+
+def list_deletions(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
+    a_deletion(world)
+    unused_key(world)
+    with recorder.recording():
+        assert len(call(handler).data["deletions"]) == 1
+        assert len(call(handler, query="family=inbound").data["deletions"]) == 1
+
+
+def get_deletion(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
+    path = a_deletion(world)
+    unused_key(world)
+    with recorder.recording():
+        assert call(handler, path=path).status == 200
+
+
+def restore_deletion(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
+    path = a_deletion(world)
+    repeated(handler, recorder, path=path)
+
+
+def execute_deletion(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
+    path = a_deletion(world, "dry_run=true")
+    with recorder.recording(lost="TransactWriteItems"):
+        assert call(handler, path=path, context=RunningOut(seconds=1)).data["deleted"] == 1
+    repeated(handler, recorder, path=path)
 
 
 def delete_channel_history(
@@ -348,10 +413,14 @@ PLAYS: Mapping[str, Play] = {
         delete_outbound_messages,
         delete_outbound_message_batch,
         delete_message,
+        list_deletions,
+        get_deletion,
+        restore_deletion,
+        execute_deletion,
         delete_channel_history,
         purge,
     )
-}
+} | {"list_deletion_messages": get_deletion}
 
 
 @pytest.mark.parametrize(("function", "module"), lambda_functions().items(), ids=lambda_functions())

@@ -143,7 +143,7 @@ def test_at_most_limit_are_deleted_oldest_first_across_statuses(world: World) ->
     assert world.live() == {message_id(4), message_id(5)}
 
 
-KNOWN = "status, received_after, received_before, limit, inbound_endpoint_id"
+KNOWN = "status, received_after, received_before, limit, dry_run, inbound_endpoint_id"
 
 
 @pytest.mark.parametrize(

@@ -103,4 +103,4 @@ def test_reads_do_not_grow_with_endpoints_that_have_nothing_to_delete(
     operations.clear()
 
     assert delete().data["deleted"] == 1
-    assert operations == [*among_none, "TransactWriteItems"]
+    assert operations == [*among_none, "TransactWriteItems", "UpdateItem"]

@@ -63,9 +63,10 @@ def set_fields(world: World, number: int, **fields: str) -> None:
 
 
 def left(world: World) -> set[tuple[str, str]]:
-    """Keys of all items there are, except what the purge notes for itself."""
+    """Keys of all items there are, except what the purge notes for itself and deletions' records."""
     items = world.store.client.scan(TableName=world.store.table)["Items"]
-    return {(item["pk"]["S"], item["sk"]["S"]) for item in items} - {(keys.LEASE, keys.PURGE)}
+    places = {(item["pk"]["S"], item["sk"]["S"]) for item in items} - {(keys.LEASE, keys.PURGE)}
+    return {(pk, sk) for pk, sk in places if sk != keys.DELETION}
 
 
 def both(*numbers: int) -> set[tuple[str, str]]:

@@ -35,6 +35,15 @@ def conflict(*codes: str) -> ClientError:
     return refusal("TransactionCanceledException", CancellationReasons=[{"Code": code} for code in codes])
 
 
+def in_turn(answers: list[Call]) -> Call:
+    """A call of the store that is answered by these, the last one first."""
+
+    def answer(**arguments: Any) -> Any:
+        return answers.pop()(**arguments)
+
+    return answer
+
+
 def raising(error: Exception) -> Call:
     def fail(**_: Any) -> None:
         raise error
@@ -232,7 +241,7 @@ def test_a_request_is_not_held_back_because_an_earlier_one_in_the_same_process_e
 def test_the_limit_reached_is_a_success_whatever_failed_beside_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Others were faster with the first two, so it looks ahead, where a page cannot be read; two are enough."""
+    """Others were faster with the first two, so it looks ahead, where a page cannot be read."""
     for number in range(6):
         world.message(number, status="queued")
     client = store().client
@@ -240,7 +249,7 @@ def test_the_limit_reached_is_a_success_whatever_failed_beside_it(
     lost = {"Code": "ConditionalCheckFailed", "Item": {"deleted_at": {"S": "2026-05-01T00:00:00.000Z"}}}
     answers = [write, raising(refusal("TransactionCanceledException", CancellationReasons=[lost, lost]))]
     monkeypatch.setattr("expunge.table.search._SMALLEST_PAGE", 4)
-    monkeypatch.setattr(client, "transact_write_items", lambda **arguments: answers.pop()(**arguments))
+    monkeypatch.setattr(client, "transact_write_items", in_turn(answers))
 
     def first_pages_only(**arguments: Any) -> Any:
         if "ExclusiveStartKey" in arguments:
@@ -262,7 +271,7 @@ def test_when_one_transaction_fails_for_good_no_other_is_begun(
     for number in range(3):
         world.message(number)
     answers = [store().client.transact_write_items, raising(refusal("AccessDeniedException"))]
-    monkeypatch.setattr(store().client, "transact_write_items", lambda **given: answers.pop()(**given))
+    monkeypatch.setattr(store().client, "transact_write_items", in_turn(answers))
 
     assert call(delete_all).data["deleted"] == 0
     assert len(answers) == 1

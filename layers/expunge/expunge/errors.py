@@ -7,6 +7,9 @@ ExpungeError
 │   ├── Unauthorized        401 UNAUTHORIZED
 │   ├── Forbidden           403 FORBIDDEN
 │   ├── NotFound            404 NOT_FOUND
+│   ├── NotRestorable       409 NOT_RESTORABLE
+│   ├── RequestInProgress   409 REQUEST_IN_PROGRESS
+│   ├── KeyReused           422 IDEMPOTENCY_KEY_REUSED
 │   ├── AccessDenied        400 or 403 ACCESS_DENIED
 │   └── Problem             one of PostPress's types; see problems.py
 ├── PurgeFailed             the store failed a purge
@@ -68,6 +71,27 @@ class NotFound(Refused):
 
     status = 404
     code = "NOT_FOUND"
+
+
+class NotRestorable(Refused):
+    """None of what a deletion flagged is deleted or restored any more."""
+
+    status = 409
+    code = "NOT_RESTORABLE"
+
+
+class RequestInProgress(Refused):
+    """The first request with an idempotency key can still be at work."""
+
+    status = 409
+    code = "REQUEST_IN_PROGRESS"
+
+
+class KeyReused(Refused):
+    """An idempotency key was given to another request before."""
+
+    status = 422
+    code = "IDEMPOTENCY_KEY_REUSED"
 
 
 class AccessDenied(Refused):

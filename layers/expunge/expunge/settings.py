@@ -11,6 +11,7 @@ class Settings:
 
     table_name: str
     retention_days: int
+    deletion_record_days: int
 
 
 @cache
@@ -19,6 +20,7 @@ def settings() -> Settings:
     return Settings(
         table_name=os.environ["TABLE_NAME"],
         retention_days=int(os.environ["RETENTION_DAYS"]),
+        deletion_record_days=int(os.environ["DELETION_RECORD_DAYS"]),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import expunge.cold_start  # noqa: F401 - before all others
 from expunge.deadline import Context
 from expunge.errors import Refused
+from expunge.http.idempotency import Claim
 from expunge.http.request import Event, Request
 from expunge.http.response import Response
 from expunge.table.store import Store
@@ -27,6 +28,13 @@ class Call(Generic[CallerT]):
     request: Request
     caller: CallerT
     store: Store
+    claim: Claim | None = None
+    """What is known of the request's idempotency key, if it has one."""
+
+    @property
+    def repeated(self) -> bool:
+        """Whether an earlier request with the same key may have done something of this one already."""
+        return self.claim is not None and not self.claim.first
 
 
 class Envelopes(Protocol[ResultT_contra]):

@@ -1,7 +1,9 @@
 """A request as API Gateway hands it over (HTTP API, payload format 2.0)."""
 
+import json
 import re
 from base64 import b64decode
+from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -48,6 +50,20 @@ class Request:
     def path(self, name: str) -> str:
         """One variable of the path."""
         return str(self._event["pathParameters"][name])
+
+    def fingerprint(self) -> str:
+        """Tell this request from others: by method, route, path, query (in whatever order) and body."""
+        event = self._event
+        parts = (
+            event.get("requestContext", {}).get("http", {}).get("method"),
+            event.get("routeKey"),
+            event.get("rawPath"),
+            sorted((event.get("pathParameters") or {}).items()),
+            sorted(self.query().items()),
+            event.get("body") or "",
+            bool(event.get("isBase64Encoded")),
+        )
+        return sha256(json.dumps(parts).encode()).hexdigest()
 
     def body(self) -> bytes:
         """The body's bytes. Raises ValueError if what claims to be base64 is not."""

@@ -194,3 +194,34 @@ LEASE = "LEASE"
 
 PURGE = "PURGE"
 """Sort key of the lease that a run of the purge holds."""
+
+
+DELETION = "DELETION"
+
+
+def deletion(account_id: str, request_id: str) -> str:
+    """Partition key of a deletion's record."""
+    return f"DELETION#{account_id}#{request_id}"
+
+
+def deletions(account_id: str) -> str:
+    """``state_pk`` of an account's deletions; ``state_sk`` is deletion_order, so that the newest are last."""
+    return f"DELETIONS#{account_id}"
+
+
+def deletions_of_family(account_id: str, family: str) -> str:
+    """``group_pk`` of an account's deletions of one family."""
+    return f"DELETIONS#{account_id}#{family}"
+
+
+def deletion_order(requested_at: str, request_id: str) -> str:
+    """``state_sk`` of a deletion; no two are the same."""
+    return f"{requested_at}#{request_id}"
+
+
+IDEMPOTENCY = "IDEMPOTENCY"
+
+
+def idempotency(account_id: str, sha256: str) -> str:
+    """Partition key of what is known of an idempotency key; the table knows only its digest."""
+    return f"IDEMPOTENCY#{account_id}#{sha256}"

@@ -84,13 +84,16 @@ class Store:
     def get_batch(self, places: Sequence[tuple[str, str]], deadline: Deadline, projection: str) -> list[Item]:
         """Those of up to 100 items that are there, as the last write left them. Raises StoreError.
 
-        `places` are their partition and sort keys.
+        `places` are their partition and sort keys. A `projection` may say #status for the attribute status,
+        which is a word of DynamoDB's own.
         """
+        names = {"ExpressionAttributeNames": {"#status": "status"}} if "#status" in projection else {}
         wanted: Any = {
             self.table: {
                 "Keys": [key(pk, sk) for pk, sk in places],
                 "ConsistentRead": True,
                 "ProjectionExpression": projection,
+                **names,
             }
         }
         items: list[Item] = []

@@ -2,16 +2,18 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
-from expunge import timestamps
-from expunge.deletions.soft_delete import Deletion, Outcome, Target, soft_delete
+from expunge.deletions.record import Record
+from expunge.deletions.recorded import Single, finish, flag, flag_rest
+from expunge.deletions.soft_delete import Outcome, Shortfall, Target, soft_delete
 from expunge.errors import NotFound
 from expunge.http.auth import ApiKey
 from expunge.http.endpoint import Call
-from expunge.settings import settings
 from expunge.telemetry import count
 from expunge.webhooks import customer_endpoints
-from expunge.webhooks.envelopes import Answer
+from expunge.webhooks.earlier import asked, earlier
+from expunge.webhooks.envelopes import Answer, explain
 from expunge.webhooks.families import Family
 from expunge.webhooks.parameters import is_uuid, path_uuid, read_ids, refuse_unknown
 
@@ -25,36 +27,67 @@ def delete_batch(call: Call[ApiKey], family: Family) -> Answer:
     refuse_unknown(call.request.query(), [])
     ids = read_ids(call.request.body)
     endpoint_id = _endpoint(call, family)
+    record = earlier(call)
+    if record is not None and record.complete:
+        return Answer(_results(family, record, ids), recorded=True, replayed=True)
     if endpoint_id is not None:
         customer_endpoints.require_named_by_path(call, family, endpoint_id)
-    targets = _targets(call, family, ids, endpoint_id)
-    shortfall = soft_delete(call.store, list(targets.values()), call.request.deadline)
+    before = len(record.taken) if record is not None else 0
+    if record is None:
+        record, shortfall = _begin(call, family, ids, endpoint_id)
+    else:
+        shortfall = flag_rest(call.store, record, call.request.deadline)
+    error = None if shortfall is None else explain(shortfall.error)
+    recorded = finish(call.store, record, error, call.request.deadline)
+    data = _results(family, record, ids)
+    count(
+        family.name,
+        Deleted=data["deleted_count"] - before,
+        AlreadyDeleted=data["already_deleted_count"],
+        NotFound=data["not_found_count"],
+        PartialFailures=int(shortfall is not None),
+    )
+    if shortfall is not None:
+        raise shortfall.error
+    return Answer(data, recorded=recorded)
+
+
+def _begin(
+    call: Call[ApiKey], family: Family, ids: Sequence[str], endpoint_id: str | None
+) -> tuple[Record, Shortfall | None]:
+    asks = asked(call)
+    prefix = family.pk(call.caller.account_id, "", endpoint_id)
+    record = asks.record(family.name, prefix, {"requested_ids": len(ids)})
+    record.deletion = deletion = asks.deletion()
+    uuids = dict.fromkeys(each.lower() for each in ids if is_uuid(each))
+    targets = [Target(deletion, record.pk(each)) for each in uuids]
+    shortfall = flag(call.store, record, targets, call.request.deadline) if targets else None
+    return record, shortfall
+
+
+def _results(family: Family, record: Record, ids: Sequence[str]) -> dict[str, Any]:
     results: list[dict[str, str]] = []
     seen: set[str] = set()
     for given in ids:
         repeated = given.lower() in seen
         seen.add(given.lower())
-        outcome = _outcome(targets.get(given.lower()), repeated=repeated)
-        results.append({f"{family.noun}_id": given, **outcome})
+        results.append({f"{family.noun}_id": given, **_outcome(record, given.lower(), repeated=repeated)})
     counts = Counter(result["outcome"] for result in results)
-    deleted, already, missing = counts["deleted"], counts["already_deleted"], counts["not_found"]
-    count(
-        family.name,
-        Deleted=deleted,
-        AlreadyDeleted=already,
-        NotFound=missing,
-        PartialFailures=int(shortfall is not None),
-    )
-    if shortfall is not None:
-        raise shortfall.error
-    return Answer(
-        {
-            "results": results,
-            "deleted_count": deleted,
-            "already_deleted_count": already,
-            "not_found_count": missing,
-        }
-    )
+    return {
+        "results": results,
+        "deleted_count": counts["deleted"],
+        "already_deleted_count": counts["already_deleted"],
+        "not_found_count": counts["not_found"],
+    }
+
+
+def _outcome(record: Record, message_id: str, *, repeated: bool) -> dict[str, str]:
+    if message_id in record.taken and record.deletion is not None:
+        outcome = "already_deleted" if repeated else "deleted"
+        return {"outcome": outcome, "deleted_at": record.deletion.deleted_at}
+    if message_id in record.already:
+        return {"outcome": "already_deleted", "deleted_at": record.already[message_id]}
+    return {"outcome": "not_found"}
 
 
 def delete_one(call: Call[ApiKey], family: Family) -> Answer:
@@ -65,7 +98,14 @@ def delete_one(call: Call[ApiKey], family: Family) -> Answer:
     refuse_unknown(call.request.query(), [])
     message_id = path_uuid(call.request, f"{family.noun}_id")
     endpoint_id = _endpoint(call, family)
-    [target] = _targets(call, family, [message_id], endpoint_id).values()
+    record = earlier(call)
+    if record is not None and record.deletion is not None:
+        return _single(family, message_id, record.deletion.deleted_at, recorded=True, replayed=True)
+    asks = asked(call)
+    prefix = family.pk(call.caller.account_id, "", endpoint_id)
+    record = asks.record(family.name, prefix, {"requested_ids": 1})
+    record.deletion = asks.deletion()
+    target = Single(record.deletion, record.pk(message_id), record=record)
     shortfall = soft_delete(call.store, [target], call.request.deadline)
     if shortfall is not None:
         raise shortfall.error
@@ -74,28 +114,21 @@ def delete_one(call: Call[ApiKey], family: Family) -> Answer:
         raise NotFound(f"{family.noun.capitalize()} not found")
     already = target.outcome is Outcome.ALREADY_DELETED
     count(family.name, Deleted=int(not already), AlreadyDeleted=int(already))
-    return Answer(
-        {f"{family.noun}_id": message_id, "deleted_at": target.deleted_at, "already_deleted": already}
-    )
+    return _single(family, message_id, target.deleted_at, already=already, recorded=not already)
+
+
+def _single(
+    family: Family,
+    message_id: str,
+    deleted_at: str,
+    *,
+    already: bool = False,
+    recorded: bool = False,
+    replayed: bool = False,
+) -> Answer:
+    data = {f"{family.noun}_id": message_id, "deleted_at": deleted_at, "already_deleted": already}
+    return Answer(data, recorded=recorded, replayed=replayed)
 
 
 def _endpoint(call: Call[ApiKey], family: Family) -> str | None:
     return path_uuid(call.request, "id") if family.by_endpoint else None
-
-
-def _targets(
-    call: Call[ApiKey], family: Family, ids: Sequence[str], endpoint_id: str | None
-) -> dict[str, Target]:
-    """A target for each id that can be one, however often it is given."""
-    now = timestamps.now()
-    deletion = Deletion.of(call.request.id, call.caller.key_id, now, settings().retention_days)
-    account_id = call.caller.account_id
-    uuids = dict.fromkeys(each.lower() for each in ids if is_uuid(each))
-    return {each: Target(deletion, family.pk(account_id, each, endpoint_id)) for each in uuids}
-
-
-def _outcome(target: Target | None, *, repeated: bool) -> dict[str, str]:
-    if target is None or target.deleted_at is None:
-        return {"outcome": "not_found"}
-    outcome = "already_deleted" if repeated else target.outcome.value
-    return {"outcome": outcome, "deleted_at": target.deleted_at}

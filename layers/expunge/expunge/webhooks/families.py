@@ -52,3 +52,6 @@ class Family:
 INBOUND = Family("inbound", "INBOUND", "message", keys.INBOUND_ENDPOINT, by_endpoint=False)
 PULL = Family("pull", "PULL", "event", keys.PULL_ENDPOINT, by_endpoint=True)
 OUTBOUND = Family("outbound", "OUTBOUND", "message", keys.OUTBOUND_ENDPOINT, by_endpoint=False)
+
+FAMILIES = {family.name: family for family in (INBOUND, PULL, OUTBOUND)}
+"""By their names."""

@@ -33,6 +33,12 @@ def _limit(text: str) -> int:
     return int(text)
 
 
+def _boolean(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError
+    return text == "true"
+
+
 def _statuses(known: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
     def read(text: str) -> tuple[str, ...]:
         named = {name.strip() for name in text.split(",")}
@@ -78,6 +84,7 @@ class Filters(Incoming):
     limit: Annotated[int, BeforeValidator(_limit), Field(ge=1, le=1000)] = Field(
         1000, description="a whole number from 1 to 1000"
     )
+    dry_run: Annotated[bool, BeforeValidator(_boolean)] = Field(default=False, description="true or false")
 
     @model_validator(mode="after")
     def _window(self) -> Self:
@@ -90,6 +97,10 @@ class Filters(Incoming):
     def window(self) -> Range:
         """The times that match, as bounds of the index."""
         return Range(self.after or Range().first, self.before or Range().last)
+
+    def given(self) -> dict[str, Any]:
+        """What was asked for, as it was understood, by the names that callers use."""
+        return self.model_dump(by_alias=True, exclude_unset=True, exclude={"dry_run"}, mode="json")
 
     @property
     def of_endpoint(self) -> str | None:

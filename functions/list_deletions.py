@@ -1,0 +1,13 @@
+"""GET /v1/deletions: list the deletions of an account."""
+
+from expunge.http.auth import ApiKey
+from expunge.http.endpoint import Call, endpoint
+from expunge.webhooks import deletions, envelopes
+from expunge.webhooks.admission import key_with
+from expunge.webhooks.envelopes import Answer
+
+
+@endpoint(key_with("deletions:read"), envelopes)
+def handler(call: Call[ApiKey]) -> Answer:
+    """Answer with a page of deletions, newest first."""
+    return deletions.list_deletions(call)

@@ -1,0 +1,363 @@
+"""Requests with an Idempotency-Key: the same again does nothing more, and a death half-way is healed."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+
+from delete_inbound_message import handler as delete_one
+from delete_inbound_messages import handler as delete_all
+from delete_pull_event_batch import handler as delete_batch
+from execute_deletion import handler as execute
+from expunge.http import auth
+from expunge.table.store import store
+from expunge.webhooks import customer_endpoints
+from get_deletion import handler as get_deletion
+from restore_deletion import handler as restore
+from tests.world import KEY, PULL, Handler, Reply, World, call, message_id
+
+READS = ("get_item", "batch_get_item", "query")
+WRITES = ("put_item", "update_item", "delete_item", "transact_write_items")
+
+
+@pytest.fixture(autouse=True)
+def account(world: World) -> None:
+    world.api_key()
+    world.inbound_endpoint()
+    world.pull_endpoint()
+
+
+def ask(handler: Handler, key: str = "order-17", **arguments: Any) -> Reply:
+    headers = {"authorization": f"Bearer {KEY}", "idempotency-key": key}
+    return call(handler, headers=headers, **arguments)
+
+
+def same(reply: Reply, first: Reply) -> bool:
+    assert reply.headers["idempotent-replayed"] == "true"
+    assert "idempotent-replayed" not in first.headers
+    assert reply.headers["x-request-id"] == first.headers["x-request-id"]
+    return (reply.status, reply.body) == (first.status, first.body)
+
+
+def test_a_deletion_by_filter_is_answered_as_the_first_time_and_deletes_nothing_more(world: World) -> None:
+    world.message(1)
+    first = ask(delete_all)
+    later = world.message(2)
+
+    assert same(ask(delete_all), first)
+    assert world.live() == {later}
+
+
+def test_a_batch_is_answered_as_the_first_time_whatever_has_happened_since(world: World) -> None:
+    known, new = world.event(1), world.event(2)
+    arguments: dict[str, Any] = {"path": {"id": PULL}, "body": {"message_ids": [known, new, "x", new]}}
+    earlier = call(delete_batch, path={"id": PULL}, body={"message_ids": [known]})
+    first = ask(delete_batch, **arguments)
+    call(restore, path={"request_id": earlier.headers["x-request-id"]})
+    call(restore, path={"request_id": first.headers["x-request-id"]})
+
+    assert same(ask(delete_batch, **arguments), first)
+    assert world.live() == {known, new}
+    assert [each["outcome"] for each in first.data["results"]] == [
+        "already_deleted",
+        "deleted",
+        "not_found",
+        "already_deleted",
+    ]
+
+
+@pytest.mark.parametrize("deleted_before", [True, False])
+def test_a_single_deletion_is_answered_as_the_first_time(world: World, *, deleted_before: bool) -> None:
+    path = {"message_id": world.message(1)}
+    before = call(delete_one, path=path) if deleted_before else None
+    first = ask(delete_one, path=path)
+    undone = before or first
+    call(restore, path={"request_id": undone.headers["x-request-id"]})
+
+    assert same(ask(delete_one, path=path), first)
+    assert first.data["already_deleted"] is deleted_before
+    assert world.live() == {message_id(1)}
+
+
+def test_a_restore_is_answered_as_the_first_time(world: World) -> None:
+    world.message(1)
+    path = {"request_id": call(delete_all).headers["x-request-id"]}
+    first = ask(restore, path=path)
+    call(delete_all)
+
+    assert same(ask(restore, path=path), first)
+    assert world.deleted() == {message_id(1)}
+
+
+def test_a_plan_and_its_execution_are_answered_as_the_first_time(world: World) -> None:
+    world.message(1)
+    plan = ask(delete_all, query="dry_run=true")
+    path = {"request_id": plan.data["deletion_id"]}
+    first = ask(execute, "execute-17", path=path)
+
+    assert same(ask(delete_all, query="dry_run=true"), plan)
+    assert same(ask(execute, "execute-17", path=path), first)
+    assert first.data["deleted"] == 1
+
+
+def test_the_key_with_another_request_is_refused(world: World) -> None:
+    ask(delete_all, query="limit=1&status=queued")
+    world.message(1)
+
+    assert ask(delete_all, query="status=queued&limit=1").status == 200
+    reply = ask(delete_all, query="limit=2&status=queued")
+
+    sentence = "This Idempotency-Key was used for another request"
+    assert reply.error == (422, "IDEMPOTENCY_KEY_REUSED", sentence)
+    assert world.live() == {message_id(1)}
+
+
+def test_keys_are_an_accounts_own_and_last_a_day(world: World, travel: Callable[[timedelta], None]) -> None:
+    world.api_key("other", account_id="acc_2")
+    ask(delete_all)
+    headers = {"authorization": "Bearer other", "idempotency-key": "order-17"}
+    assert "idempotent-replayed" not in call(delete_all, query="limit=1", headers=headers).headers
+    travel(timedelta(hours=23))
+    assert ask(delete_all).headers["idempotent-replayed"] == "true"
+
+    travel(timedelta(hours=24, seconds=1))
+    world.message(1)
+
+    assert ask(delete_all).data["deleted"] == 1
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a b", "ü", "a\n", "\x7f"])
+def test_what_is_no_key_is_refused(world: World, key: str) -> None:
+    world.message(1)
+
+    sentence = "Idempotency-Key must be 1 to 255 visible ASCII characters"
+    assert ask(delete_all, key).error == (400, "INVALID_REQUEST", sentence)
+    assert world.live() == {message_id(1)}
+
+
+def test_a_request_that_was_refused_does_not_use_its_key_up(world: World) -> None:
+    path = {"message_id": message_id(1)}
+    assert ask(delete_one, path=path).status == 404
+    assert ask(delete_all, query="limit=x").status == 400
+    world.message(1)
+
+    assert ask(delete_one, path=path).data["already_deleted"] is False
+
+
+def test_while_the_first_can_be_at_work_the_second_waits(world: World) -> None:
+    world.message(1)
+    replies: list[Reply] = []
+    real = store().client.transact_write_items
+
+    def meanwhile(**arguments: Any) -> Any:
+        if not replies:
+            replies.append(ask(delete_all))
+        return real(**arguments)
+
+    store().client.transact_write_items = meanwhile  # type: ignore[method-assign]
+    first = ask(delete_all)
+
+    sentence = "The first request with this Idempotency-Key can still be at work"
+    assert replies[0].error == (409, "REQUEST_IN_PROGRESS", sentence)
+    assert replies[0].headers["x-request-id"] != first.headers["x-request-id"]
+    assert first.data["deleted"] == 1
+    assert same(ask(delete_all), first)
+
+
+class Killed(BaseException):
+    """The function's end, wherever it was."""
+
+
+class Mortal:
+    """The store's client: after so many calls the process is gone."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left = 10**6
+        self.calls: list[str] = []
+        for operation in (*READS, *WRITES):
+            real = getattr(store().client, operation)
+            monkeypatch.setattr(store().client, operation, self._mortal(operation, real))
+
+    def _mortal(self, operation: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(**arguments: Any) -> Any:
+            try:
+                return real(**arguments)
+            finally:
+                self.calls.append(operation)
+                self.left -= 1
+                if self.left < 1:
+                    raise Killed
+
+        return call
+
+
+class Here:
+    """A pool without threads: what kills a thread kills the function."""
+
+    def __init__(self, _workers: int) -> None:
+        pass
+
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(work(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def shutdown(self, **_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def mortal(monkeypatch: pytest.MonkeyPatch) -> Mortal:
+    """Have functions die after a call to the store; two messages make a transaction."""
+    for module in ("deletions.soft_delete", "deletions.restore", "webhooks.delete_all"):
+        monkeypatch.setattr(f"expunge.{module}.ThreadPoolExecutor", Here)
+    for module in ("soft_delete", "restore"):
+        monkeypatch.setattr(f"expunge.deletions.{module}.LIMIT", 2)
+    return Mortal(monkeypatch)
+
+
+def deaths(
+    mortal: Mortal, travel: Callable[[timedelta], None], request: Callable[[int], Reply]
+) -> Iterator[tuple[int, Reply]]:
+    """Have a request die after its first call, another one after its second, and so on until one lives.
+
+    Yields each repetition, which comes when the dead function's time is over.
+    """
+    for after in count(1):
+        mortal.left = after
+        auth.forget()
+        customer_endpoints.forget()
+        try:
+            request(after)
+        except Killed:
+            mortal.left = 10**6
+            travel(timedelta(minutes=after))
+            yield after, request(after)
+        else:
+            assert after > 3
+            return
+
+
+def flagged_by(world: World, *ids: str) -> set[str | None]:
+    return {item.get("delete_request_id") for item in world.items() if item["id"] in ids}
+
+
+def test_wherever_a_deletion_by_filter_dies_its_repetition_tells_the_whole_truth(
+    world: World, mortal: Mortal, travel: Callable[[timedelta], None]
+) -> None:
+    made: dict[int, list[str]] = {}
+
+    def request(after: int) -> Reply:
+        if after not in made:
+            made[after] = [world.message(10 * after + number) for number in range(3)]
+        return ask(delete_all, f"key-{after}")
+
+    for after, reply in deaths(mortal, travel, request):
+        assert reply.data == {"deleted": 3, "deleted_message_ids": made[after]}
+        assert flagged_by(world, *made[after]) == {reply.headers["x-request-id"]}
+        assert ask(delete_all, f"key-{after}").body == reply.body
+        told = call(get_deletion, path={"request_id": reply.headers["x-request-id"]}).data
+        assert (told["state"], told["deleted"], told["in_doubt"]) == ("done", 3, 0)
+
+
+def test_wherever_a_batch_dies_its_repetition_tells_the_whole_truth(
+    world: World, mortal: Mortal, travel: Callable[[timedelta], None]
+) -> None:
+    made: dict[int, list[str]] = {}
+
+    def request(after: int) -> Reply:
+        if after not in made:
+            made[after] = [world.event(10 * after + number) for number in range(3)]
+        return ask(delete_batch, f"key-{after}", path={"id": PULL}, body={"message_ids": made[after]})
+
+    for after, reply in deaths(mortal, travel, request):
+        assert [each["outcome"] for each in reply.data["results"]] == ["deleted"] * 3
+        assert flagged_by(world, *made[after]) == {reply.headers["x-request-id"]}
+
+
+def test_wherever_a_single_deletion_dies_its_repetition_tells_the_whole_truth(
+    world: World, mortal: Mortal, travel: Callable[[timedelta], None]
+) -> None:
+    def request(after: int) -> Reply:
+        if not any(item["id"] == message_id(after) for item in world.items()):
+            world.message(after)
+        return ask(delete_one, f"key-{after}", path={"message_id": message_id(after)})
+
+    for after, reply in deaths(mortal, travel, request):
+        assert reply.data["already_deleted"] is False
+        assert flagged_by(world, message_id(after)) == {reply.headers["x-request-id"]}
+
+
+def test_wherever_a_restore_dies_its_repetition_tells_the_whole_truth(
+    world: World, mortal: Mortal, travel: Callable[[timedelta], None]
+) -> None:
+    made: dict[int, list[str]] = {}
+    deletions: dict[int, str] = {}
+
+    def request(after: int) -> Reply:
+        if after not in made:
+            left, mortal.left = mortal.left, 10**6
+            made[after] = [world.event(10 * after + number) for number in range(3)]
+            done = call(delete_batch, path={"id": PULL}, body={"message_ids": made[after]})
+            deletions[after] = done.headers["x-request-id"]
+            auth.forget()
+            mortal.left = left
+        return ask(restore, f"key-{after}", path={"request_id": deletions[after]})
+
+    for after, reply in deaths(mortal, travel, request):
+        assert reply.data == {"restored": 3, "restored_ids": made[after]}
+        assert flagged_by(world, *made[after]) == {None}
+
+
+def test_wherever_an_execution_dies_its_repetition_tells_the_whole_truth(
+    world: World, mortal: Mortal, travel: Callable[[timedelta], None]
+) -> None:
+    made: dict[int, list[str]] = {}
+    plans: dict[int, str] = {}
+
+    def request(after: int) -> Reply:
+        if after not in made:
+            left, mortal.left = mortal.left, 10**6
+            made[after] = [world.message(10 * after + number) for number in range(3)]
+            plans[after] = call(delete_all, query="dry_run=true").data["deletion_id"]
+            auth.forget()
+            mortal.left = left
+        return ask(execute, f"key-{after}", path={"request_id": plans[after]})
+
+    for after, reply in deaths(mortal, travel, request):
+        assert reply.data == {"deleted": 3, "deleted_message_ids": made[after]}
+        assert flagged_by(world, *made[after]) == {plans[after]}
+        assert call(execute, path={"request_id": plans[after]}).data == reply.data
+
+
+@pytest.mark.parametrize(
+    ("handler", "most"), [(delete_all, 3), (delete_batch, 3), (delete_one, 1), (restore, 2), (execute, 3)]
+)
+def test_what_a_request_costs_besides_its_flags(
+    world: World, mortal: Mortal, handler: Handler, most: int
+) -> None:
+    message, event = world.message(1), world.event(2)
+    arguments: dict[Any, dict[str, Any]] = {
+        delete_all: {},
+        delete_batch: {"path": {"id": PULL}, "body": {"message_ids": [event]}},
+        delete_one: {"path": {"message_id": message}},
+    }
+    if handler is restore:
+        arguments[restore] = {"path": {"request_id": call(delete_all).headers["x-request-id"]}}
+    if handler is execute:
+        plan = call(delete_all, query="dry_run=true").data["deletion_id"]
+        arguments[execute] = {"path": {"request_id": plan}}
+    call(delete_one, path={"message_id": message_id(9)})  # warms the key up
+    mortal.calls.clear()
+
+    assert ask(handler, **arguments[handler]).status == 200
+
+    single = [each for each in mortal.calls if each in WRITES and each != "transact_write_items"]
+    assert len(single) == most
+    assert mortal.calls.count("transact_write_items") == 1
