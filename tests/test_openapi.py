@@ -33,13 +33,30 @@ def resolved(node: Any) -> Any:
 
 
 def operation(method: str, path: str) -> dict[str, Any]:
-    found: dict[str, Any] = resolved(CONTRACT["paths"][path])[method.lower()]
+    item = resolved(CONTRACT["paths"].get(path, {}))
+    assert method.lower() in item, f"openapi.yaml does not describe {method} {path}"
+    found: dict[str, Any] = item[method.lower()]
     return found
+
+
+def event_of(module: str) -> dict[str, Any]:
+    """The event file of a function."""
+    file = ROOT / "events" / f"{module}.json"
+    assert file.is_file(), f"events/{module}.json is missing, an event of the function for `sam local invoke`"
+    event: dict[str, Any] = json.loads(file.read_text())
+    return event
+
+
+def handler_of(module: str) -> Any:
+    assert (ROOT / "functions" / f"{module}.py").is_file(), f"functions/{module}.py, the handler, is missing"
+    return importlib.import_module(module).handler
 
 
 def conforms(response: dict[str, Any], method: str, path: str) -> None:
     """Hold a handler's reply to what the contract says of its route and status."""
-    answer = resolved(operation(method, path)["responses"][str(response["statusCode"])])
+    answers, status = operation(method, path)["responses"], str(response["statusCode"])
+    assert status in answers, f"openapi.yaml does not describe the answer {status} of {method} {path}"
+    answer = resolved(answers[status])
     schema = {**answer["content"]["application/json"]["schema"], "components": CONTRACT["components"]}
     Draft202012Validator(schema, format_checker=FormatChecker()).validate(json.loads(response["body"]))
 
@@ -56,7 +73,9 @@ def test_every_route_of_the_template_is_described_and_no_other() -> None:
         for method in resolved(item)
         if method in METHODS
     }
-    assert described == {route for function in BEHIND_HTTP for route in function.routes}
+    there = {route for function in BEHIND_HTTP for route in function.routes}
+    assert there - described == set(), "openapi.yaml lacks routes of template.yaml"
+    assert described - there == set(), "openapi.yaml describes routes that template.yaml lacks"
 
 
 def operations() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -104,25 +123,30 @@ def test_every_operation_and_every_answer_says_what_it_is() -> None:
 
 @pytest.mark.parametrize("function", functions(), ids=lambda function: function.module)
 def test_an_endpoint_has_one_name_everywhere(function: Function) -> None:
-    assert function.name == "".join(word.capitalize() for word in function.module.split("_")) + "Function"
-    assert (ROOT / "functions" / f"{function.module}.py").is_file()
-    assert (ROOT / "events" / f"{function.module}.json").is_file()
-    assert (ROOT / "tests" / "functions" / f"test_{function.module}.py").is_file()
+    name = "".join(word.capitalize() for word in function.module.split("_")) + "Function"
+    assert function.name == name, f"template.yaml calls the function of {function.module}.py by another name"
+    for file in (
+        f"functions/{function.module}.py",
+        f"events/{function.module}.json",
+        f"tests/functions/test_{function.module}.py",
+    ):
+        assert (ROOT / file).is_file(), f"{file} is missing, which {function.name} must have"
     names = {operation(method, path)["operationId"] for method, path in function.routes}
-    assert names - ALIASES == ({camel(function.module)} if function.routes else set())
+    wanted = {camel(function.module)} if function.routes else set()
+    assert names - ALIASES == wanted, f"openapi.yaml calls the operation of {function.name} by another name"
 
 
 @pytest.mark.parametrize("function", BEHIND_HTTP, ids=lambda function: function.module)
 def test_an_event_file_is_of_its_route_and_its_reply_as_described(function: Function, world: World) -> None:
-    event = json.loads((ROOT / "events" / f"{function.module}.json").read_text())
+    event = event_of(function.module)
     method, path = event["routeKey"].split(" ")
-    assert (method, path) in function.routes
+    assert (method, path) in function.routes, f"events/{function.module}.json is of another route"
     matched = re.fullmatch(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path)), event["rawPath"])
-    assert matched is not None
+    assert matched is not None, f"the rawPath of events/{function.module}.json is not one of its route"
     assert matched.groupdict() == event.get("pathParameters", {})
 
     world.load(*(json.loads(line) for line in (ROOT / "events" / "demo.jsonl").read_text().splitlines()))
-    response = importlib.import_module(function.module).handler(event, Context())
+    response = handler_of(function.module)(event, Context())
 
     conforms(response, method, path)
 
@@ -131,12 +155,12 @@ def test_an_event_file_is_of_its_route_and_its_reply_as_described(function: Func
 def test_a_refusal_is_as_described(function: Function, world: World) -> None:
     """Without credentials, in an empty table: every endpoint has something to say against it."""
     del world
-    event = json.loads((ROOT / "events" / f"{function.module}.json").read_text())
+    event = event_of(function.module)
     event["headers"].pop("authorization", None)
     event["headers"].pop("x-api-key", None)
     method, path = event["routeKey"].split(" ")
 
-    response = importlib.import_module(function.module).handler(event, Context())
+    response = handler_of(function.module)(event, Context())
 
     assert response["statusCode"] in (400, 401)
     conforms(response, method, path)

@@ -427,12 +427,17 @@ PLAYS: Mapping[str, Play] = {
 def test_a_function_may_do_what_it_does_and_nothing_else(
     function: str, module: str, world: World, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert module in PLAYS, (
+        f"PLAYS has no entry for {module}: write a function of that name which has the handler do all that it"
+        " ever does to the table, in success and in failure"
+    )
     PLAYS[module](import_module(module).handler, world, recorder, monkeypatch)
 
     statements = allowed(function)
     refused = {done for done in recorder.done if not any(each.covers(done) for each in statements)}
     unused = {each for each in statements if not any(each.covers(done) for done in recorder.done)}
-    assert (refused, unused) == (set(), set())
+    assert refused == set(), f"the policy of {function} in template.yaml lacks what {module} does"
+    assert unused == set(), f"the policy of {function} in template.yaml allows what {module} never does"
 
 
 def test_no_statement_names_all_actions_or_all_resources() -> None:
