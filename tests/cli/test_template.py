@@ -143,6 +143,9 @@ def test_what_browsers_may_do_is_read_with_references_resolved(tmp_path: Path) -
 
 def test_every_handler_of_the_template_is_where_the_template_says() -> None:
     for function in functions():
-        source = (function.code / f"{function.module}.py").read_text()
-        assert f"def {function.attribute}(" in source
+        module = function.code / f"{function.module}.py"
+        assert module.is_file(), (
+            f"{module.name}, the handler of {function.name}, is not in {module.parent.name}/"
+        )
+        assert f"def {function.attribute}(" in module.read_text()
     assert TEMPLATE.is_file()

@@ -58,7 +58,9 @@ class Allowed(NamedTuple):
 
 def allowed(function: str) -> set[Allowed]:
     found = set()
-    for policy in resources("AWS::Serverless::Function")[function]["Policies"]:
+    policies = resources("AWS::Serverless::Function")[function].get("Policies")
+    assert policies, f"{function} in template.yaml has no Policies: it may not even look up a key"
+    for policy in policies:
         for statement in policy["Statement"]:
             assert statement["Effect"] == "Allow"
             for action in _list(statement["Action"]):
