@@ -53,6 +53,7 @@ bench: install ## measure, and print the tables of benchmarks/README.md
 	.venv/bin/python benchmarks/contention.py
 	.venv/bin/python benchmarks/purge.py
 	.venv/bin/python benchmarks/refusal.py
+	.venv/bin/python benchmarks/costs.py
 
 # SAM CLI and checkov pin what others need newer, so each lives apart.
 .venv-sam/installed: requirements-sam.txt

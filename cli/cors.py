@@ -4,7 +4,7 @@ AWS documents (https://docs.aws.amazon.com/apigateway/latest/developerguide/http
 requests with an ``Origin`` get these headers, that a preflight needs no route, and that what a function says
 about CORS itself is dropped. Where that page is silent, this holds: a preflight without a route is answered
 204 whatever its path, and an origin that is not allowed gets the same answers without the headers, so that
-its browser refuses.
+the browser refuses them to the page.
 """
 
 from dataclasses import replace

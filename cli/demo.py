@@ -60,7 +60,7 @@ REQUESTS: Final = (
         "",
     ),
 )
-"""One request an endpoint: what it deletes, method, path and query, JSON body if any."""
+"""A request for each endpoint: what it deletes, its method, path and query, and its JSON body or nothing."""
 
 
 def greeting(api_url: str, dynamodb_url: str) -> str:

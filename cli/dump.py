@@ -105,7 +105,7 @@ def _scan(client: "DynamoDBClient", table: str) -> Iterator[Item]:
 
 
 def _contents(client: "DynamoDBClient", table: str, partitions: list[dict[str, str]]) -> dict[str, Item]:
-    """Look up the content items there are, by partition key."""
+    """Look content items up, and return those that are there by partition key."""
     found: dict[str, Item] = {}
     wanted: Any = {}
     if partitions:

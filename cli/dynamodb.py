@@ -92,7 +92,7 @@ def check_url(_context: click.Context, _option: click.Parameter, url: str | None
 
 
 def explain(error: Exception) -> str | None:  # noqa: PLR0911 - one for each kind
-    """Say in a sentence what DynamoDB or the way to it is lacking; None for an error of another kind."""
+    """Say in a sentence what is wrong with DynamoDB or the way to it; None for an error of another kind."""
     from botocore import exceptions  # noqa: PLC0415 - slow to import, and only needed when something failed
 
     match error:
@@ -113,7 +113,7 @@ def explain(error: Exception) -> str | None:  # noqa: PLR0911 - one for each kin
 
 
 def _shortcoming(error: StoreError) -> str:
-    """Say what the SDK said, if that is behind it."""
+    """Say what the SDK said, if the error has its cause there."""
     cause = error.__cause__
     said = explain(cause) if isinstance(cause, Exception) else None
     return said or f"{error.reason}; try again in a while"

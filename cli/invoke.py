@@ -188,7 +188,7 @@ class Invoker:
 
     def _warm(self) -> Sandbox | None:
         while self._idle:
-            # The one used last: what was not needed for long stays unneeded, as in Lambda.
+            # The one that was used last, as in Lambda: those that are not needed any more then stay idle.
             sandbox = self._idle.pop()
             if sandbox.alive:
                 return sandbox

@@ -198,7 +198,7 @@ def _total_size(paths: Sequence[Path]) -> int | None:
 @contextmanager
 def _bar(label: str, length: int | None, *, shown: bool) -> Iterator[Callable[[int], None]]:
     """Show a progress bar, whose steps are to be reported to what this yields."""
-    unused: Iterator[int] = iter(lambda: 0, 0)  # for want of a length, click insists on something to count
+    unused: Iterator[int] = iter(lambda: 0, 0)  # click wants something to count where the length is not known
     steps = (length or _PIPE_STEP) // _RENDERINGS
     with click.progressbar(
         unused,

@@ -120,5 +120,5 @@ def _with_help(error: click.UsageError) -> str:
 
 
 def _drop_output() -> None:
-    """Let what is still buffered go nowhere: whoever read it (`head`, say) has seen enough."""
+    """Throw away what is still buffered: whoever read the output (`head`, say) has closed it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -77,9 +77,9 @@ def main() -> None:
     for name in SLOW_IMPORTS:
         importlib.import_module(name)
     gc.collect()
-    # What is there by now stays shared: the collector would write to, and so copy, every page of it.
+    # Sandboxes share this memory as long as nobody writes to it, which the garbage collector would.
     gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the ended ones are nobody's business
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the exit status of sandboxes
     with suppress(OSError):  # the owner is gone
         control.send(b"r")
         while (channel := _next_channel(control)) is not None:

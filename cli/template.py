@@ -1,7 +1,7 @@
 """What template.yaml says about the table, the functions, their routes and who may call them from a browser.
 
 The commands of one machine read it from there, so that it is said once. Parameters have their defaults;
-what only AWS knows (an ARN, a generated name) stands in as plain text.
+what only AWS knows (an ARN, a generated name) is replaced by plain text.
 """
 
 import re

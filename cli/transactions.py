@@ -141,7 +141,7 @@ def _commit(client: "DynamoDBClient", table: str, changes: list[Change], stopped
                 token = _token()
             elif not _passes(error, reasons):
                 raise
-            # The token stays: should only the answer have got lost, DynamoDB recognises the repetition.
+            # With the same token: if only the answer got lost, DynamoDB recognises the repetition.
             elif stopped.wait(_delay(attempt)):
                 break
         else:

@@ -52,7 +52,7 @@ class Reply:
 
     @property
     def problem(self) -> tuple[int, str]:
-        """Status and type of a refusal as document 003 has it; the envelope is complete and consistent."""
+        """Status and type of a refusal as PostPress documents it; the envelope is complete and consistent."""
         assert list(self.body) == ["title", "detail", "instance", "type", "status"]
         assert self.body["status"] == self.status
         assert self.body["instance"] == self.headers["x-request-id"]

@@ -1,4 +1,4 @@
-"""The catalogue of document 003, written out a second time: types by status."""
+"""PostPress's catalogue of errors, written out a second time: types by status."""
 
 import pytest
 

@@ -12,7 +12,7 @@ MAYBE = st.one_of(st.none(), TIMETOKENS)
 
 
 def in_range(timetoken: int, start: int | None, end: int | None) -> bool:
-    """Document 004, sentence by sentence."""
+    """What PubNub documents of start and end, sentence by sentence."""
     if start is None and end is None:
         return True
     if end is None:

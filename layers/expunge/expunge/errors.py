@@ -130,7 +130,7 @@ class OutOfTime(StoreError):
 
 
 class PurgeFailed(ExpungeError):
-    """The store failed a purge; says why and how far it got."""
+    """A purge ended because the store failed. The message says why, and how far the purge got."""
 
     def __init__(self, error: StoreError, purged: int, resumed: int) -> None:
         super().__init__(

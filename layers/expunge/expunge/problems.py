@@ -1,4 +1,6 @@
-"""The catalogue of document 003: every way in which deleting a message from a linked account can end badly.
+"""PostPress's catalogue of errors: every way in which deleting a linked account's message can fail.
+
+https://api.postpress.io/docs/messages-delete lists them.
 
 A type is named here without its ``errors/``. Credentials, an account's state, the provider and the network
 each name one.

@@ -22,7 +22,7 @@ def seconds(family: str, **times: float) -> None:
 
 
 def _publish(family: str, unit: MetricUnit, values: Mapping[str, float]) -> None:
-    # Its own for each invocation: where metrics are switched off, those of a shared one would pile up.
+    # A new object for each call: a shared one would collect values for ever while metrics are off.
     metrics = EphemeralMetrics()
     metrics.add_dimension("family", family)
     for name, value in values.items():

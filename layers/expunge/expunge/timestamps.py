@@ -1,6 +1,6 @@
 """Time as text: RFC 3339 in, fixed-width UTC out.
 
-Fixed width makes text order time order, which is what the index ranges rest on.
+Because all texts are equally long, sorting them as text sorts them by time. Ranges of the indexes need that.
 """
 
 import re

@@ -31,7 +31,7 @@ def between(start: int | None, end: int | None) -> range:
 
 
 def order(timetoken: int) -> str:
-    """Fixed width, so that text order is order by number."""
+    """Write it with leading zeros, so that sorting texts sorts timetokens."""
     return f"{timetoken:019d}"
 
 

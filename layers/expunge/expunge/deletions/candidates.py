@@ -19,8 +19,8 @@ from expunge.errors import StoreError
 from expunge.table.search import Found, Partition, Range
 from expunge.table.store import Item
 
-# How much of what matches a request looks at once it has lost messages to others, in its own limits; the
-# rows are few bytes each, and no more than so many are looked at.
+# Once a request has lost messages to others, it looks at so many times its own limit of what matches, and at
+# no more than so many messages. They are few bytes each.
 _LIMITS_AHEAD = 16
 _MOST_AHEAD = 4000
 
@@ -45,7 +45,7 @@ class Candidates:
         self._deleted: set[str] = set()
 
     def take(self, most: int) -> tuple[list[Target], StoreError | None]:
-        """Up to so many, in order, and why there are not more if that was a failure of the store."""
+        """Give up to so many, in order, and the error of the store if that is why there are not more."""
         error = None
         try:
             self._look_ahead()

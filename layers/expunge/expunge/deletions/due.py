@@ -27,12 +27,12 @@ class Rule:
 
     @cached_property
     def due_until(self) -> str:
-        """What is due by then goes."""
+        """Messages go that are due at this time or before."""
         return timestamps.millis(self.now)
 
     @cached_property
     def deleted_until(self) -> str:
-        """What was deleted by then has been kept for as long as the retention in force asks for."""
+        """What was deleted by this time has been kept long enough by the retention in force."""
         return timestamps.millis(self.now - min(self.retention, self.now - _ALWAYS))
 
     def purge_at(self, deleted_at: str) -> str:
@@ -76,7 +76,7 @@ class Due:
         self.removed = True
 
     def refused(self, found: Item | None) -> None:
-        """Leave it. Date it anew if that is why, and not that it was restored, held or removed meanwhile."""
+        """Leave it. If it was refused only because the retention in force keeps it, it can be dated anew."""
         if not found or "deleted_at" not in found or "erased_at" in found:
             return
         deleted_at = found["deleted_at"]["S"]

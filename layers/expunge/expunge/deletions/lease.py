@@ -3,7 +3,8 @@
 It saves work and nothing else. Whatever a run does is right whoever else is at work, so a run that cannot
 take the lease because the store fails goes on without it.
 
-The item also remembers what must be known when nothing can be read: until when all that was due is gone.
+The item also remembers until when all that was due is gone. By that, a run that can read nothing else reports
+how late the purge may be.
 """
 
 import uuid
@@ -22,7 +23,7 @@ from expunge.telemetry import logger
 LASTS = timedelta(seconds=60)
 """How long a run that died keeps others from working."""
 
-# Clocks of two functions may differ by the rest without a lease being taken from a run that is alive.
+# Seconds. The rest of the minute is for clocks that differ: no lease is taken from a run that is alive.
 _RENEWED_AFTER = 20.0
 
 # Seconds that a call about the lease may take with all its repetitions; work does not wait for it longer.
@@ -32,8 +33,8 @@ _PATIENCE = 10.0
 class Lease:
     """What a run holds, or tried to hold, while it works.
 
-    All that was due until `clear_until` was gone when an earlier run looked; None if nobody knows. A run that
-    knows better sets it, and whoever takes the lease next finds it.
+    An earlier run has seen that everything that was due until `clear_until` is gone. It is None if no run has
+    seen that. A run that knows better sets it, and the run that takes the lease next reads it.
     """
 
     def __init__(self, store: Store, deadline: Deadline) -> None:

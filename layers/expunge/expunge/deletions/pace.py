@@ -41,10 +41,10 @@ class Pace:
 
 
 class Patience:
-    """Asked before each attempt at a transaction, it ends when a smaller one may do better.
+    """Is asked before each attempt at a transaction, and ends the attempts when a smaller one may do better.
 
-    That is not so for a single row, nor while an answer is missing: only the same transaction, sent again,
-    can tell what became of it.
+    It does not end them for a single row, which cannot be made smaller, nor while an answer is missing: only
+    the same transaction, sent again, can tell what became of it.
     """
 
     def __init__(self, transaction: Transaction[Any]) -> None:

@@ -26,11 +26,11 @@ ROWS = LIMIT // 2
 """Messages in a transaction: each is two items."""
 
 PAGE = 250
-"""Keys of a shard that are read at a time; with those of all shards, all that is held of the bin."""
+"""Keys that are read at a time from each shard of the bin. No more than that is held in memory."""
 
 _AT_ONCE = 4
 
-# What DynamoDB says to a transaction, or of its items, that it will never take.
+# Error codes of a transaction, or of an item in it, that DynamoDB will not take however often it is sent.
 _INVALID = ("ValidationException", "ValidationError")
 
 
@@ -52,8 +52,8 @@ def remove_due(store: Store, now: datetime, retention_days: int, deadline: Deadl
 
     What was deleted less than the retention before `now`, though it is due by its date, is dated anew.
 
-    Holds a page of keys a shard and a few transactions, however much is due. What is counted was done by this
-    run; what was done by a write whose answer was lost to the very end is not, so counts are never too high.
+    However much is due, only a page of keys a shard and a few transactions are in memory. Counts are never
+    too high: a write whose answer never came is not counted.
     """
     return _Run(store, Rule(now, timedelta(days=retention_days)), deadline).go()
 
@@ -121,7 +121,7 @@ class _Run:
         """Begin nothing new, and count what is still under way."""
         self._stop.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
-        # One that was cancelled before it began is never done in the eyes of `wait`.
+        # `wait` would wait in vain for one that was cancelled before it began: it never counts it as done.
         begun = [each for each in self._under_way if not each.cancelled()]
         wait(begun, max(0, self._deadline.to_wait()))
         for each in begun:

@@ -51,7 +51,7 @@ class Keyset:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """An auth key may delete in a channel, until then (None: for ever)."""
+    """That an auth key may delete in a channel until a time; None: for ever."""
 
     expires_at: str | None
 
@@ -63,7 +63,7 @@ _grants: Cache[_Place, Grant] = Cache()
 
 def require_delete(store: Store, asked: Asked, deadline: Deadline) -> None:
     """Return if the request may delete in every one of its channels. Raises AccessDenied, StoreError."""
-    # Each costs some time, and the caller has not shown anything yet that was right.
+    # Checking each of them takes time, and a caller that has shown nothing right so far gets no more of it.
     checks = _Checks(cache(partial(_signed, asked)), cache(partial(_shown, asked)))
     if _refusal(_Remembered(), asked, checks) is None:
         return

@@ -1,8 +1,8 @@
 """Who may delete which stretch of which channels: the shape of the request first, then the permission.
 
-The gateway cuts the path at an encoded question mark, and nothing else that it hands over shows that there
-was one: a name with one in it arrives as what stands before. A signature then does not hold, and neither
-tokens nor grants for the whole name count; a keyset without Access Manager has nothing that would tell.
+The gateway cuts the path at an encoded question mark, and nothing that it hands over shows that there was
+one. So a channel whose name has a question mark arrives as the part before it. With Access Manager that is
+refused, because signature, token or grant are for the whole name; without it, nothing would tell.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _SECONDS = 8.5
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Timetokens of a keyset's channels that a caller may delete, when the request arrived, and its time."""
+    """What a caller may delete: timetokens in channels of a keyset; when it asked, and the time for it."""
 
     sub_key: str
     channels: Sequence[str]

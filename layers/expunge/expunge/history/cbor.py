@@ -52,7 +52,7 @@ def _end(encoded: bytes, at: int, depth: int) -> int:
     elif major in (_Major.ARRAY, _Major.MAP):
         if depth == 0:
             raise ValueError("too deep")
-        # However many it claims to hold: each takes a byte at least, so this ends with the data.
+        # It may claim to hold any number of items, but each takes a byte or more, so this ends with the data.
         for _ in range(argument * (2 if major == _Major.MAP else 1)):
             at = _end(encoded, at, depth - 1)
     elif major == _Major.TAG:

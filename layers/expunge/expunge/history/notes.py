@@ -17,7 +17,7 @@ from expunge.deletions.soft_delete import Deletion
 from expunge.table import keys
 from expunge.table.store import ConditionFailed, Item, Store
 
-# An index shows within this time what was stored.
+# An index is taken to show what was stored after this time at the latest.
 _LONGEST_LAG = timedelta(seconds=60)
 
 
@@ -133,7 +133,7 @@ def remove(store: Store, place: Place, deadline: Deadline) -> None:
 
 
 def failures(item: Item) -> int:
-    """How many runs have failed to carry out what is noted since one made progress."""
+    """How many runs have failed to carry out what is noted, since the last one that made progress."""
     return int(item["attempts"]["N"]) if "attempts" in item else 0
 
 

@@ -27,7 +27,7 @@ SLICE = 1000
 class _Covered(Target):
     """A message that a sweep covers, unless it was restored after the request or was stored only then.
 
-    `stored_before` is that time if the message is dated later than the request, else None.
+    `stored_before` is the time of the request if the message is dated later than that, else None.
     """
 
     stored_before: str | None

@@ -76,7 +76,7 @@ class _Work:
         self.steps = self._steps(set_aside_after=_ATTEMPTS)
 
     def go_on(self, until: float) -> bool:
-        """Work until the deadline has so many seconds left; whether this run is through with the sweep."""
+        """Work until the deadline has `until` seconds left; True if this run is through with the sweep."""
         try:
             for _ in self.steps:
                 if self.deadline.to_end() <= until:
@@ -159,7 +159,7 @@ class _Run:
         self._listed_until = deadline.to_end()
 
     def work(self) -> bool:
-        """Take turns until nothing is left to do or time is up; whether all sweeps came to be known."""
+        """Take turns until nothing is left to do or time is up; True if all sweeps could be listed."""
         known = self._look()
         while self._turns and self._deadline.to_start() > 0:
             keyset = self._turns.popleft()

@@ -1,8 +1,8 @@
 """Access Manager tokens, version 3: what they grant, under the seal of the keyset's secret key.
 
-A token is read inside out: its outside is looked over, then its seal is checked, and only what the holder of
-the secret key wrote is ever decoded. `cbor2` and `re2` are imported where they are needed, because a request
-without a token needs neither.
+A token is not decoded before it is trusted: its outside is looked over, then its seal is checked, and only
+what the holder of the secret key wrote is decoded. `cbor2` and `re2` are imported where they are needed,
+because a request without a token needs neither.
 """
 
 import hmac
@@ -137,7 +137,7 @@ def _text(value: Any) -> str:
 
 
 def _unmatched(patterns: Iterable[str], channels: Sequence[str]) -> list[str]:
-    """Those of the channels whose whole name no pattern matches. A pattern that RE2 refuses matches none."""
+    """Give those of the channels that no pattern matches as a whole. One that RE2 refuses matches none."""
     import re2  # type: ignore[import-untyped] # noqa: PLC0415 - it has no types; see above
 
     options = re2.Options()

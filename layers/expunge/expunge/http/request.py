@@ -66,7 +66,7 @@ class Request:
         return sha256(json.dumps(parts).encode()).hexdigest()
 
     def body(self) -> bytes:
-        """The body's bytes. Raises ValueError if what claims to be base64 is not."""
+        """The body's bytes. Raises ValueError if the body is said to be base64 and is not."""
         text = self._event.get("body") or ""
         if self._event.get("isBase64Encoded"):
             return b64decode(text, validate=True)

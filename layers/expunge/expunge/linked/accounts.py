@@ -12,13 +12,13 @@ CONNECTED = "connected"
 """The one state in which an account can be used; any other is the name of a problem."""
 
 _WINDOW = {"WHATSAPP": None, "LINKEDIN": timedelta(minutes=60)}
-"""Providers that can delete a message, and until how long after it was sent."""
+"""Providers that can delete a message, and how long after it was sent they do; None: always."""
 
 
 def provider_for_deletion(
     store: Store, account_id: str, linked_account_id: str, sent_at: datetime, deadline: Deadline
 ) -> str:
-    """Return the provider to ask. Raises Problem if there is no need to ask, StoreError.
+    """Return the provider to ask. Raises Problem if the message cannot be deleted anyway, StoreError.
 
     The time since `sent_at` is taken by this service's clock; a message from the future was just sent.
     """

@@ -1,8 +1,8 @@
 """Messages of linked accounts: claimed by one request at a time, flagged and erased for good.
 
 The claim is a lease: it keeps a message to one request while the provider is asked, ends when that request
-does, and runs out by itself if the function died. What the provider deleted meanwhile it does not know any
-more when the next request asks, which is as good as a yes.
+does, and runs out by itself if the function died. If it died after the provider had deleted the message, the
+provider tells the next request that there is no such message, which counts as a yes.
 """
 
 import re
@@ -76,7 +76,7 @@ class Claim:
         try:
             self.store.transact(writes, token, deadline)
         except ConditionFailed as refused:
-            # On its own flags: this very write, whose answer got lost.
+            # If these are its own flags, this very write was made before and only its answer got lost.
             if refused.found is None or not deletion.made(refused.found):
                 raise _unavailable(refused.found) from None
 

@@ -1,8 +1,8 @@
 """Asking WhatsApp or LinkedIn to delete a message: one HTTP request, one answer, never more.
 
-The request runs in a thread of its own, because neither the look-up of a name nor an answer that comes drop
-by drop keeps to any time limit of a socket. The connection is never used again: after Lambda has frozen a
-function, one that looks open may lead nowhere.
+The request runs in a thread of its own, because a socket's time limit bounds neither the look-up of a name
+nor an answer that comes drop by drop. The connection is never used again: after Lambda has frozen a function,
+one that looks open may lead nowhere.
 """
 
 import json
@@ -28,7 +28,7 @@ from expunge.settings import provider as settings_of
 from expunge.telemetry import logger
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse  # which urllib3 1, that older SDKs bring, lacks
+    from urllib3 import BaseHTTPResponse  # urllib3 1, which older SDKs bring, does not have it
 
 # Bytes of an answer. It says all that matters in its first hundred.
 _LONGEST_ANSWER = 1024 * 1024
@@ -41,7 +41,7 @@ class Answer(NamedTuple):
     """What a provider answered.
 
     `type` is a name of the catalogue, None if the answer has none. Providers write it with ``errors/`` before
-    it, as document 003 does, or without: both are taken for the same.
+    it, as PostPress documents them, or without: both are taken for the same.
     """
 
     status: int

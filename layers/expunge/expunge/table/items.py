@@ -54,7 +54,7 @@ def writes(record: Record) -> list[Write]:
 
 @writes.register
 def _api_key(record: ApiKey) -> list[Write]:
-    """Update, because only the table knows when the key was made and last used."""
+    """Give an update, not a put, because only the table knows when the key was made and last used."""
     if record.withheld:
         return []
     texts = {
@@ -177,13 +177,13 @@ def _channel_message(record: ChannelMessage) -> list[Write]:
     pk = keys.channel_message(record.sub_key, record.channel, timetoken)
     state_pk = keys.live_channel(record.sub_key, record.channel, keys.channel_shard(timetoken))
     writes = _message(record, pk, state_pk=state_pk, state_sk=timetoken)
-    # A deletion that is still under way spares what came later.
+    # By this, a deletion that is still under way tells what was stored after it was asked for, and spares it.
     writes[0]["Put"]["Item"]["stored_at"] = {"S": timestamps.micros(timestamps.now())}
     return writes
 
 
 def key_id(key: str) -> str:
-    """Name an API key by something that gives away neither it nor its place in the table."""
+    """Make the id of an API key, which tells neither the key nor where it is in the table."""
     return "key_" + sha256(b"expunge key id\0" + key.encode()).hexdigest()[:20]
 
 

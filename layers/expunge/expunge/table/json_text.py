@@ -14,7 +14,7 @@ MAX_DEPTH: Final = 200
 
 
 class NotJson(ValueError):
-    """Says what a text is or must be instead, to follow the name of the line: ``is not JSON``."""
+    """The text is not what it must be. The message is a predicate, to follow a subject: ``is not JSON``."""
 
 
 def read(text: bytes) -> Any:

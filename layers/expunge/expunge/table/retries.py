@@ -24,7 +24,7 @@ from expunge.table.sending import HeldBack
 FAILURES = (ClientError, BotoCoreError, ResponseParserError)
 """What the SDK raises for a call that did not work."""
 
-# Seconds; a pause is a random part of what doubles from the first to the longest.
+# Seconds. The bound of a pause doubles from the first to the longest; each pause is a random part of it.
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 2.0
 # A conflict passes when the other transaction ends, which takes it a few tens of milliseconds.
@@ -60,7 +60,7 @@ def is_conflict(code: str) -> bool:
 
 
 def is_definite(error: Exception) -> bool:
-    """Whether it is certain that nothing was written: the store said no, or the request never left."""
+    """Whether nothing was written for certain, because the store said no or the request was never sent."""
     if isinstance(error, ClientError):
         return bool(error.response["ResponseMetadata"]["HTTPStatusCode"] < 500)  # noqa: PLR2004 - server errors leave it open
     if type(error) is HTTPClientError:  # what the SDK wraps an exception in that it does not know
