@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 os.environ |= {
     "TABLE_NAME": "expunge",
     "RETENTION_DAYS": "30",
+    "DELETION_RECORD_DAYS": "400",
     "POWERTOOLS_SERVICE_NAME": "expunge",
     "POWERTOOLS_METRICS_NAMESPACE": "Expunge",
     "POWERTOOLS_METRICS_DISABLED": "true",

@@ -22,6 +22,7 @@ from typing import Any
 os.environ |= {
     "TABLE_NAME": "expunge",
     "RETENTION_DAYS": "30",
+    "DELETION_RECORD_DAYS": "400",
     "POWERTOOLS_SERVICE_NAME": "expunge",
     "POWERTOOLS_METRICS_NAMESPACE": "Expunge",
     "POWERTOOLS_METRICS_DISABLED": "true",

@@ -21,6 +21,7 @@ from botocore.compat import HTTPHeaders
 os.environ |= {
     "TABLE_NAME": "expunge",
     "RETENTION_DAYS": "30",
+    "DELETION_RECORD_DAYS": "400",
     "POWERTOOLS_METRICS_DISABLED": "true",
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     "AWS_ACCESS_KEY_ID": "testing",
