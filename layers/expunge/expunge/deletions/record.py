@@ -23,7 +23,7 @@ from expunge.table.search import Partition
 from expunge.table.store import ConditionFailed, Item, Store
 
 _BYTES = 16
-"""Of a packed UUID."""
+"""How many a packed UUID takes."""
 
 
 class Progress(StrEnum):
@@ -70,7 +70,7 @@ class Record:
 
     @property
     def state(self) -> str:
-        """Give `progress`, but for what time alone has changed: plans expire, functions end."""
+        """Give `progress` as callers are told it: time alone lets plans expire and functions end."""
         if self.progress is Progress.PLANNED and self.expired:
             return "expired"
         if self.progress is Progress.EXECUTING and not self.busy:
@@ -294,7 +294,7 @@ def _json(value: Any) -> str:
 
 
 def _bits(ids: Sequence[str], members: set[str]) -> bytes:
-    """A bit an id, the first one highest; empty if none is set."""
+    """Write a bit for each id, that of the first one highest; no bytes if none is set."""
     if not members:
         return b""
     number = int("".join("1" if each in members else "0" for each in ids), 2)

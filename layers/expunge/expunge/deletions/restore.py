@@ -134,7 +134,7 @@ def restore(store: Store, rows: Sequence[Restoration], deadline: Deadline) -> St
 
 
 def _read_back(store: Store, doubtful: Sequence[Restoration], deadline: Deadline) -> None:
-    """Settle those that are found restored; of the others a write may still be under way."""
+    """Take note of those that are found restored. Writes of the others may still be on their way."""
     try:
         attributes = "pk, deleted_at, restored_request_id"
         found = read_rows(store, [row.pk for row in doubtful], deadline.for_reading_back(), attributes)

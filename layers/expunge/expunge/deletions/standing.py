@@ -71,7 +71,7 @@ def standings(record: Record, rows: Rows) -> list[Standing]:
 
 
 def counts(found: Sequence[Standing]) -> dict[str, int]:
-    """How many are deleted, restored and purged now, and of how many that cannot be known yet."""
+    """Count those that are deleted, restored and purged now, and those whose fate is not known yet."""
     by_state = Counter(each.state for each in found)
     numbers = {state: by_state[state] for state in ("deleted", "restored", "purged")}
     return numbers | {"in_doubt": sum(each.doubtful for each in found)}

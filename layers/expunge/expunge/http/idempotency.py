@@ -63,7 +63,7 @@ class Claim:
         self.busy_until = new
 
     def keep(self, answer: dict[str, Any]) -> None:
-        """Keep an answer for repetitions. A store that fails costs them no more than doing it once more."""
+        """Keep an answer for repetitions. If the store fails, a repetition has to do the work once more."""
         packed = zlib.compress(json.dumps(answer, separators=(",", ":")).encode())
         self._end("SET kept = :kept REMOVE busy_until", {":kept": {"B": packed}})
 
