@@ -2,6 +2,6 @@
 
 import gc
 
-# Imports make objects by the hundred thousand, hardly any of them garbage, and looking for it would take a part
-# of every cold start.
+# Imports make objects by the hundred thousand, hardly any of them garbage, and looking for it would take a
+# part of every cold start.
 gc.set_threshold(100_000)
