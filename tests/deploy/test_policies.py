@@ -190,7 +190,7 @@ def delete_inbound_messages(
         call(handler, query={"inbound_endpoint_id": "01935abc-0000-7000-8000-00000000000a"})
     world.message(2)
     with recorder.recording(lost="TransactWriteItems"):
-        assert call(handler, context=RunningOut(seconds=1)).data["deleted"] == 1
+        assert call(handler, context=RunningOut(seconds=5)).data["deleted"] == 1
     repeated(handler, recorder)
 
 
@@ -201,7 +201,7 @@ def delete_pull_events(handler: Handler, world: World, recorder: Recorder, _: py
         call(handler, path=path, query={"event_type": "order.created"})
     world.event(2)
     with recorder.recording(lost="TransactWriteItems"):
-        assert call(handler, path=path, context=RunningOut(seconds=1)).data["deleted"] == 1
+        assert call(handler, path=path, context=RunningOut(seconds=5)).data["deleted"] == 1
     repeated(handler, recorder, path=path)
 
 
@@ -214,7 +214,7 @@ def delete_outbound_messages(
         call(handler, query={"endpoint_id": OUTBOUND})
     world.outbound_message(2)
     with recorder.recording(lost="TransactWriteItems"):
-        assert call(handler, context=RunningOut(seconds=1)).data["deleted"] == 1
+        assert call(handler, context=RunningOut(seconds=5)).data["deleted"] == 1
     repeated(handler, recorder)
 
 
@@ -223,7 +223,7 @@ def delete_inbound_message_batch(
 ) -> None:
     body = {"message_ids": [world.message(1)]}
     with recorder.recording(lost="TransactWriteItems"):
-        call(handler, body=body, context=RunningOut(seconds=1))
+        call(handler, body=body, context=RunningOut(seconds=5))
     with recorder.recording():
         assert call(handler, body=body).data["already_deleted_count"] == 1
     repeated(handler, recorder, body=body)
@@ -234,7 +234,7 @@ def delete_outbound_message_batch(
 ) -> None:
     body = {"message_ids": [world.outbound_message(1)]}
     with recorder.recording(lost="TransactWriteItems"):
-        call(handler, body=body, context=RunningOut(seconds=1))
+        call(handler, body=body, context=RunningOut(seconds=5))
     with recorder.recording():
         assert call(handler, body=body).data["already_deleted_count"] == 1
     repeated(handler, recorder, body=body)
@@ -243,7 +243,7 @@ def delete_outbound_message_batch(
 def delete_inbound_message(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
     path = {"message_id": world.message(1)}
     with recorder.recording(lost="TransactWriteItems"):
-        call(handler, path=path, context=RunningOut(seconds=1))
+        call(handler, path=path, context=RunningOut(seconds=5))
     with recorder.recording():
         assert call(handler, path=path).data["already_deleted"] is True
     repeated(handler, recorder, path=path)
@@ -252,7 +252,7 @@ def delete_inbound_message(handler: Handler, world: World, recorder: Recorder, _
 def delete_pull_event(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
     path = {"id": PULL, "event_id": world.event(1)}
     with recorder.recording(lost="TransactWriteItems"):
-        call(handler, path=path, context=RunningOut(seconds=1))
+        call(handler, path=path, context=RunningOut(seconds=5))
     with recorder.recording():
         assert call(handler, path=path).data["already_deleted"] is True
     repeated(handler, recorder, path=path)
@@ -263,7 +263,7 @@ def delete_pull_event_batch(
 ) -> None:
     body = {"message_ids": [world.event(1)]}
     with recorder.recording(lost="TransactWriteItems"):
-        call(handler, path={"id": PULL}, body=body, context=RunningOut(seconds=1))
+        call(handler, path={"id": PULL}, body=body, context=RunningOut(seconds=5))
     with recorder.recording():
         assert call(handler, path={"id": PULL}, body=body).data["already_deleted_count"] == 1
     repeated(handler, recorder, path={"id": PULL}, body=body)
@@ -299,7 +299,7 @@ def delete_message(
     provider_keys.forget()
     path = {"message_id": world.outbound_message(1)}
     with recorder.recording(lost="TransactWriteItems"):
-        assert call(handler, path=path, context=RunningOut(seconds=1)).status == 200
+        assert call(handler, path=path, context=RunningOut(seconds=5)).status == 200
     repeated(handler, recorder, path=path)
 
 
@@ -343,7 +343,7 @@ def restore_deletion(handler: Handler, world: World, recorder: Recorder, _: pyte
 def execute_deletion(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
     path = a_deletion(world, "dry_run=true")
     with recorder.recording(lost="TransactWriteItems"):
-        assert call(handler, path=path, context=RunningOut(seconds=1)).data["deleted"] == 1
+        assert call(handler, path=path, context=RunningOut(seconds=5)).data["deleted"] == 1
     repeated(handler, recorder, path=path)
 
 
@@ -357,7 +357,7 @@ def delete_channel_history(
         assert call(handler, path=path, query={"auth": "auth-1"}).status == 200
     world.channel_messages("ch2", 1, 2, 3)
     with recorder.recording(lost="TransactWriteItems"):
-        call(handler, path=path, query={"auth": "auth-1"}, context=RunningOut(seconds=1))
+        call(handler, path=path, query={"auth": "auth-1"}, context=RunningOut(seconds=5))
 
 
 def purge(_: Handler, world: World, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
