@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from cli.template import functions
+
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six")
 """What Lambda's runtime brings: boto3 and all that it needs."""
 
@@ -52,6 +54,7 @@ class Artefacts:
 
     def python(self, script: str, function: str, *, with_runtime: bool = True) -> Any:
         """Run a script in a fresh Python as Lambda's is; returns the JSON that it prints."""
+        settings = next(each.environment for each in functions() if each.name == function)
         path = [self.folder / function, self.layer, *([self.runtime] if with_runtime else [])]
         done = subprocess.run(  # noqa: S603 - our own scripts
             [sys.executable, "-B", "-P", "-S", "-c", script],
@@ -59,10 +62,7 @@ class Artefacts:
                 "PYTHONPATH": os.pathsep.join(map(str, path)),
                 "AWS_REGION": "us-east-1",
                 "AWS_DEFAULT_REGION": "us-east-1",
-                "TABLE_NAME": "expunge",
-                "RETENTION_DAYS": "30",
-                "POWERTOOLS_SERVICE_NAME": "expunge",
-                "POWERTOOLS_METRICS_NAMESPACE": "Expunge",
+                **settings,
             },
             capture_output=True,
             text=True,
