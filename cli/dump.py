@@ -37,7 +37,8 @@ STATES: Final[tuple[State, ...]] = ("live", "deleted", "all")
 def dump(*, kind: str | None, state: State, with_settings: bool, dynamodb_url: str, table: str) -> None:
     """Print messages as JSON lines that `expunge load` reads.
 
-    A deleted message carries who deleted it, when, and when it is due for purging. Grants of auth keys are
+    A deleted message carries who deleted it, when, and when it is due for purging; a restored one who
+    restored it and when. Grants of auth keys are
     never printed: the table knows only digests of these keys.
     """
     if with_settings:
@@ -124,8 +125,11 @@ def _line(metadata: Item, content: Item | None) -> bytes:
     parts = [_members({field: metadata[ENDPOINT.get(field, field)]["S"] for field in model.own_fields()})]
     if content is not None:
         parts.append(b'"payload":' + zlib.decompress(content["payload"]["B"]))
-    if "deleted_at" in metadata:
-        parts.append(_members({field: metadata[field]["S"] for field in Message.DELETION}))
+    parts += [
+        _members({field: metadata[field]["S"] for field in fields})
+        for fields in (Message.DELETION, Message.RESTORE)
+        if fields[0] in metadata
+    ]
     return b"{" + b",".join(parts) + b"}\n"
 
 

@@ -11,6 +11,7 @@ from delete_pull_event_batch import handler as delete_batch
 from expunge.deadline import Deadline
 from expunge.deletions import soft_delete
 from expunge.history import sweeps
+from expunge.table import at_once
 from expunge.table.store import store
 from tests.disturbances import LateWrites
 from tests.world import PULL, SUB_KEY, Reply, RunningOut, World, call
@@ -49,7 +50,7 @@ def test_what_was_committed_is_told_apart_from_what_is_in_doubt(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(soft_delete, "LIMIT", 2)
-    monkeypatch.setattr(soft_delete, "_AT_ONCE", 1)
+    monkeypatch.setattr(at_once, "_AT_ONCE", 1)
     ids = [world.message(number) for number in range(5)]
     late = LateWrites.installed(monkeypatch, after=1)
 

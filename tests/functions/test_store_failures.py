@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from delete_inbound_messages import handler as delete_all
 from delete_pull_event_batch import handler as delete_batch
 from expunge.deletions import soft_delete
+from expunge.table import at_once
 from expunge.table.sending import HeldBack
 from expunge.table.store import store
 from tests.world import INBOUND, PULL, RunningOut, World, call, message_id
@@ -267,7 +268,7 @@ def test_when_one_transaction_fails_for_good_no_other_is_begun(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(soft_delete, "LIMIT", 1)
-    monkeypatch.setattr(soft_delete, "_AT_ONCE", 1)
+    monkeypatch.setattr(at_once, "_AT_ONCE", 1)
     for number in range(3):
         world.message(number)
     answers = [store().client.transact_write_items, raising(refusal("AccessDeniedException"))]
@@ -290,7 +291,7 @@ def test_what_was_committed_before_a_failure_is_reported_with_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(soft_delete, "LIMIT", 2)
-    monkeypatch.setattr(soft_delete, "_AT_ONCE", 1)
+    monkeypatch.setattr(at_once, "_AT_ONCE", 1)
     ids = [world.message(number) for number in range(6)]
     chunks = iter([store().client.transact_write_items])
 

@@ -8,10 +8,11 @@ is settled from the flags when it is next looked at.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,8 @@ from expunge.table.store import ConditionFailed, Item, Store
 
 _BYTES = 16
 """How many a packed UUID takes."""
+
+_PAGE = 100
 
 
 class Progress(StrEnum):
@@ -94,6 +97,11 @@ class Record:
         return self.progress is Progress.PLANNED and at is not None and at <= _now()
 
     @property
+    def order(self) -> str:
+        """Where it is among the deletions of its account."""
+        return keys.deletion_order(self.requested_at, self.id)
+
+    @property
     def deleted(self) -> list[str]:
         """Ids of what it flagged, in the order of the first answer."""
         return [each for each in self.ids if each in self.taken]
@@ -104,12 +112,11 @@ class Record:
 
     def item(self) -> Item:
         """Write it as an item."""
-        order = keys.deletion_order(self.requested_at, self.id)
         texts = {
             "pk": keys.deletion(self.account_id, self.id),
             "sk": keys.DELETION,
             "state_pk": keys.deletions(self.account_id),
-            "state_sk": order,
+            "state_sk": self.order,
             "group_pk": keys.deletions_of_family(self.account_id, self.family),
             "account_id": self.account_id,
             "request_id": self.id,
@@ -273,11 +280,16 @@ def newest(
         return [], None
     read = store.get_batch([(row["pk"]["S"], keys.DELETION) for row in rows], deadline, _ATTRIBUTES)
     records = [Record.of(item) for item in read if _kept(item)]
-    return sorted(records, key=_order, reverse=True), more
+    return sorted(records, key=attrgetter("order"), reverse=True), more
 
 
-def _order(record: Record) -> str:
-    return keys.deletion_order(record.requested_at, record.id)
+def all_newest(store: Store, account_id: str, deadline: Deadline) -> Iterator[Record]:
+    """All records of an account without their ids, newest first, page after page. Raises StoreError."""
+    page, before = newest(store, account_id, deadline, limit=_PAGE)
+    yield from page
+    while before is not None:
+        page, before = newest(store, account_id, deadline, limit=_PAGE, before=before)
+        yield from page
 
 
 def _kept(item: Item) -> bool:

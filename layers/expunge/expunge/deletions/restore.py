@@ -5,28 +5,24 @@ first wins, and each message is either whole and live or gone. Content was never
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from threading import Event
 from typing import Any, NamedTuple
 
 from expunge.deadline import Deadline
 from expunge.deletions.soft_delete import Deletion
 from expunge.deletions.standing import read_rows
-from expunge.errors import OutOfTime, StoreError, Unavailable
+from expunge.errors import StoreError
 from expunge.table import keys
+from expunge.table.at_once import commit
 from expunge.table.living import place
 from expunge.table.store import Item, Store
-from expunge.table.transactions import LIMIT, Transaction
-from expunge.telemetry import logger
+from expunge.table.transactions import LIMIT
 
 ATTRIBUTES = (
     "pk, kind, account_id, id, endpoint_id, event_type, #status, received_at, created_at, sub_key, channel,"
     " timetoken, deleted_at, delete_request_id, erased_at, restored_from, restored_request_id"
 )
 """What a row must tell to be restored; #status is a word of DynamoDB's own."""
-
-_AT_ONCE = 4
 
 
 class Restorer(NamedTuple):
@@ -107,30 +103,14 @@ def restore(store: Store, rows: Sequence[Restoration], deadline: Deadline) -> St
 
     When it returns, nothing more is sent. A write without an answer that shows no effect yet stays in doubt.
     """
-    transactions = [Transaction(rows[at : at + LIMIT]) for at in range(0, len(rows), LIMIT)]
-    stop = Event()
-    errors: list[StoreError] = []
-
-    def commit(transaction: Transaction[Restoration]) -> None:
-        try:
-            transaction.commit(store, deadline, stop.is_set)
-        except StoreError as error:
-            errors.append(error)
-            stop.set()
-        except Exception:
-            logger.exception("A transaction failed in an unforeseen way")
-            errors.append(Unavailable())
-            stop.set()
-
-    pool = ThreadPoolExecutor(_AT_ONCE)
-    wait([pool.submit(commit, each) for each in transactions], max(0, deadline.to_wait()))
-    stop.set()
-    pool.shutdown(wait=False, cancel_futures=True)
-    doubtful = [row for each in transactions for row in each.in_doubt]
+    stopped = commit(store, rows, LIMIT, deadline)
+    if stopped is None:
+        return None
+    error, doubtful = stopped
     _read_back(store, doubtful, deadline)
     if all(row.settled for row in rows):
         return None
-    return Stopped(errors[0] if errors else OutOfTime(), sum(not row.settled for row in doubtful))
+    return Stopped(error, sum(not row.settled for row in doubtful))
 
 
 def _read_back(store: Store, doubtful: Sequence[Restoration], deadline: Deadline) -> None:

@@ -7,25 +7,23 @@ deletion, then this deletion wrote them before, and only the store's answer got 
 """
 
 from collections.abc import Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from threading import Event
 from typing import Any, NamedTuple
 
 from expunge import timestamps
 from expunge.deadline import Deadline
-from expunge.errors import OutOfTime, StoreError, Unavailable
+from expunge.errors import StoreError
 from expunge.table import keys
+from expunge.table.at_once import commit
 from expunge.table.flags import assignments, flags
 from expunge.table.search import Partition
 from expunge.table.store import Item, Store
-from expunge.table.transactions import LIMIT, Transaction
-from expunge.telemetry import logger
+from expunge.table.transactions import LIMIT
 
-# Each TLS connection costs tens of milliseconds of CPU to open, so a few do more than many.
-_AT_ONCE = 4
+_READS_AT_ONCE = 4
 
 
 class Outcome(Enum):
@@ -140,34 +138,17 @@ def soft_delete(store: Store, targets: Sequence[Target], deadline: Deadline) -> 
     the store said so, or if it is read back with the flags of this deletion. A write without an answer that
     shows no flags yet may still be on its way: it stays in doubt.
     """
-    transactions = [Transaction(targets[at : at + LIMIT]) for at in range(0, len(targets), LIMIT)]
-    stop = Event()
-    errors: list[StoreError] = []
-
-    def commit(transaction: Transaction[Target]) -> None:
-        try:
-            transaction.commit(store, deadline, stop.is_set)
-        except StoreError as error:
-            errors.append(error)
-            stop.set()
-        except Exception:
-            logger.exception("A transaction failed in an unforeseen way")
-            errors.append(Unavailable())
-            stop.set()
-
-    pool = ThreadPoolExecutor(_AT_ONCE)
-    wait([pool.submit(commit, each) for each in transactions], max(0, deadline.to_wait()))
-    stop.set()
-    doubtful = [target for each in transactions for target in each.in_doubt]
-    _read_back(store, pool, doubtful, deadline)
-    pool.shutdown(wait=False)
+    stopped = commit(store, targets, LIMIT, deadline)
+    if stopped is None:
+        return None
+    error, doubtful = stopped
+    _read_back(store, doubtful, deadline)
     if all(target.outcome is not Outcome.OPEN for target in targets):
         return None
-    in_doubt = sum(target.outcome is Outcome.OPEN for target in doubtful)
-    return Shortfall(errors[0] if errors else OutOfTime(), in_doubt)
+    return Shortfall(error, sum(target.outcome is Outcome.OPEN for target in doubtful))
 
 
-def _read_back(store: Store, pool: Executor, targets: Sequence[Target], deadline: Deadline) -> None:
+def _read_back(store: Store, targets: Sequence[Target], deadline: Deadline) -> None:
     """Note which targets bear the flags of their deletion, as far as that can be learnt in time."""
 
     def read(some: Sequence[Target]) -> None:
@@ -178,5 +159,7 @@ def _read_back(store: Store, pool: Executor, targets: Sequence[Target], deadline
             if target.pk in ours:
                 target.committed()
 
+    pool = ThreadPoolExecutor(_READS_AT_ONCE)
     reads = [pool.submit(read, targets[at : at + LIMIT]) for at in range(0, len(targets), LIMIT)]
     wait(reads, max(0, deadline.to_answer()))
+    pool.shutdown(wait=False)

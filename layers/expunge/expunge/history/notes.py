@@ -3,6 +3,8 @@
 Every deletion of history is noted before anything is flagged. Its note goes when nothing is left to delete,
 so notes also tell a reader which stretches of a channel are deleted, however many messages are still to be
 flagged. A keyset's notes are in one partition; an index lists those of all keysets.
+
+As long as a note is there it also serves as the deletion's record; `history/records.py` replaces it with one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -127,9 +129,15 @@ def read(store: Store, place: Place, deadline: Deadline) -> Item | None:
     return page.items[0] if page.items else None
 
 
-def remove(store: Store, place: Place, deadline: Deadline) -> None:
-    """Remove a note whose sweep is complete. Raises StoreError."""
-    store.delete(place.pk, place.sk, deadline)
+def of_keyset(store: Store, sub_key: str, deadline: Deadline) -> Iterator[Sweep]:
+    """Give a keyset's notes as they are now, oldest first. Raises StoreError."""
+    items = store.query_all(
+        deadline,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": keys.sweeps(sub_key)}},
+        ConsistentRead=True,
+    )
+    return (Sweep.of(item) for item in items)
 
 
 def failures(item: Item) -> int:

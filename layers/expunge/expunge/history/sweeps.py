@@ -1,7 +1,7 @@
 """Background deletions: sweeps are carried out to their end, the keysets taking turns.
 
 A sweep is complete when a pass has deleted nothing that began after the index showed all that was stored
-before the request. Only then does its note go.
+before the request. Only then does its note give way to a record.
 """
 
 from collections import deque
@@ -12,10 +12,12 @@ from typing import NamedTuple
 
 from expunge import timestamps
 from expunge.deadline import Deadline
+from expunge.deletions.record import Progress
 from expunge.errors import OutOfTime, StoreError, Throttled
-from expunge.history import notes
+from expunge.history import notes, records
 from expunge.history.notes import Place, Sweep
 from expunge.history.passes import delete_found
+from expunge.settings import settings
 from expunge.table.store import Store
 from expunge.telemetry import count, logger, seconds
 
@@ -114,14 +116,18 @@ class _Work:
                 if deleted and failures:
                     notes.progressed(self.store, self.place, self.deadline)
                     failures = 0
+                if deleted and notes.read(self.store, self.place, self.deadline) is None:
+                    # Another run has completed it, or a restore has ended it.
+                    self.state = _State.COMPLETE
+                    return
                 yield
             if self.deleted == before:
-                self._nothing_found(late_enough=began >= sweep.all_shown_at)
+                self._nothing_found(sweep, late_enough=began >= sweep.all_shown_at)
                 return
 
-    def _nothing_found(self, *, late_enough: bool) -> None:
+    def _nothing_found(self, sweep: Sweep, *, late_enough: bool) -> None:
         if late_enough:
-            notes.remove(self.store, self.place, self.deadline)
+            records.end(self.store, sweep, Progress.DONE, settings().deletion_record_days, self.deadline)
         self.state = _State.COMPLETE if late_enough else _State.WAITING
 
     def _failed(self) -> None:

@@ -8,6 +8,9 @@ from expunge.table import keys
 OF_A_DELETION = ("deleted_at", "deleted_by", "delete_request_id", "purge_at")
 """Attributes that say what happened; the index's keys go with them."""
 
+OF_A_RESTORE = ("restored_at", "restored_by")
+"""Attributes that say who made a message live again; they stay if it is deleted anew."""
+
 
 def flags(
     pk: str, *, deleted_at: str, deleted_by: str, delete_request_id: str, purge_at: str

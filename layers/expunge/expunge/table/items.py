@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from expunge import timestamps, timetokens
-from expunge.table import keys
+from expunge.table import keys, living
 from expunge.table.flags import assignments, flags
 from expunge.table.records import (
     ApiKey,
@@ -96,19 +96,12 @@ def _pull_endpoint(record: PullEndpoint) -> list[Write]:
 
 @writes.register
 def _inbound_message(record: InboundMessage) -> list[Write]:
-    pk = keys.message("INBOUND", record.account_id, record.id)
-    state_pk = keys.live("INBOUND", record.account_id, record.inbound_endpoint_id, record.status)
-    shard = keys.account_shard(record.id)
-    group_pk = keys.live_of_account("INBOUND", record.account_id, record.status, shard)
-    return _message(record, pk, state_pk=state_pk, state_sk=_received(record), group_pk=group_pk)
+    return _message(record, keys.message("INBOUND", record.account_id, record.id))
 
 
 @writes.register
 def _pull_event(record: PullEvent) -> list[Write]:
-    pk = keys.pull_event(record.account_id, record.pull_endpoint_id, record.id)
-    state_pk = keys.live("PULL", record.account_id, record.pull_endpoint_id, record.status)
-    group_pk = keys.live_of_type(state_pk, record.event_type)
-    return _message(record, pk, state_pk=state_pk, state_sk=_received(record), group_pk=group_pk)
+    return _message(record, keys.pull_event(record.account_id, record.pull_endpoint_id, record.id))
 
 
 @writes.register
@@ -120,12 +113,7 @@ def _outbound_endpoint(record: OutboundEndpoint) -> list[Write]:
 
 @writes.register
 def _outbound_message(record: OutboundMessage) -> list[Write]:
-    pk = keys.message("OUTBOUND", record.account_id, record.id)
-    state_pk = keys.live("OUTBOUND", record.account_id, record.endpoint_id, record.status)
-    shard = keys.account_shard(record.id)
-    group_pk = keys.live_of_account("OUTBOUND", record.account_id, record.status, shard)
-    state_sk = keys.live_order(timestamps.micros(timestamps.parse(record.created_at)), record.id)
-    return _message(record, pk, state_pk=state_pk, state_sk=state_sk, group_pk=group_pk)
+    return _message(record, keys.message("OUTBOUND", record.account_id, record.id))
 
 
 @writes.register
@@ -174,9 +162,7 @@ def _auth_grant(record: AuthGrant) -> list[Write]:
 @writes.register
 def _channel_message(record: ChannelMessage) -> list[Write]:
     timetoken = timetokens.order(timetokens.parse(record.timetoken))
-    pk = keys.channel_message(record.sub_key, record.channel, timetoken)
-    state_pk = keys.live_channel(record.sub_key, record.channel, keys.channel_shard(timetoken))
-    writes = _message(record, pk, state_pk=state_pk, state_sk=timetoken)
+    writes = _message(record, keys.channel_message(record.sub_key, record.channel, timetoken))
     # By this, a deletion that is still under way tells what was stored after it was asked for, and spares it.
     writes[0]["Put"]["Item"]["stored_at"] = {"S": timestamps.micros(timestamps.now())}
     return writes
@@ -187,14 +173,14 @@ def key_id(key: str) -> str:
     return "key_" + sha256(b"expunge key id\0" + key.encode()).hexdigest()[:20]
 
 
-def _message(record: Message, pk: str, **live_index: str) -> list[Write]:
+def _message(record: Message, pk: str) -> list[Write]:
     """Metadata and content. The condition sees to it that loading never revives a deleted message.
 
     Where the record has no payload, that of the message it replaces goes.
     """
     own = {ENDPOINT.get(field, field): getattr(record, field) for field in record.own_fields()}
-    index = _deletion(record, pk) if record.deleted_at else live_index
-    metadata = _put(_item(pk, keys.MESSAGE, **own, **index), _NOT_DELETED)
+    index = _deletion(record, pk) if record.deleted_at else living.place(own)
+    metadata = _put(_item(pk, keys.MESSAGE, **own, **_restoration(record), **index), _NOT_DELETED)
     if record.payload is None:
         return [metadata, {"Delete": {"Key": _item(pk, keys.CONTENT)}}]
     content = _item(pk, keys.CONTENT) | {"payload": {"B": zlib.compress(record.payload, COMPRESSION)}}
@@ -211,8 +197,11 @@ def _deletion(record: Message, pk: str) -> dict[str, str]:
     )
 
 
-def _received(record: InboundMessage | PullEvent) -> str:
-    return keys.live_order(timestamps.micros(timestamps.parse(record.received_at)), record.id)
+def _restoration(record: Message) -> dict[str, str]:
+    if not record.restored_at:
+        return {}
+    restored_at = timestamps.millis(timestamps.parse(record.restored_at))
+    return {"restored_at": restored_at, "restored_by": record.restored_by}
 
 
 def _item(pk: str, sk: str, **attributes: str) -> Item:

@@ -120,6 +120,12 @@ def purge_at(bin_order: str) -> str:
     return bin_order.partition("#")[0]
 
 
+def bin_of_keyset(purge_at: str, sub_key: str) -> tuple[str, str]:
+    """First and last ``state_sk`` of a keyset's deleted messages that are due at exactly that time."""
+    place = bin_order(purge_at, f"CHANNEL#{sub_key}")
+    return f"{place}#", f"{place}$"  # sorts after # and before all that a sub key may hold
+
+
 def due(now: str) -> str:
     """Last ``state_sk`` of what is due at that time, which is of the same fixed width as ``purge_at``."""
     return f"{now}$"  # sorts after # and before all digits
@@ -217,6 +223,16 @@ def deletions_of_family(account_id: str, family: str) -> str:
 def deletion_order(requested_at: str, request_id: str) -> str:
     """``state_sk`` of a deletion; no two are the same."""
     return f"{requested_at}#{request_id}"
+
+
+def channel_deletions(sub_key: str) -> str:
+    """Stands for the account in the keys of the deletions of a keyset; no account is called so."""
+    return f"CHANNEL#{sub_key}"
+
+
+def channel_deletion(request_id: str) -> str:
+    """``group_pk`` of the deletion of channel history with that id, whatever its keyset."""
+    return f"DELETIONS#CHANNEL##{request_id}"
 
 
 IDEMPOTENCY = "IDEMPOTENCY"

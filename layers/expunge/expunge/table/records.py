@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from expunge import timestamps, timetokens
 from expunge.problems import CATALOGUE
-from expunge.table.flags import OF_A_DELETION
+from expunge.table.flags import OF_A_DELETION, OF_A_RESTORE
 from expunge.table.json_text import NotJson, compact, read
 from expunge.vocabulary import (
     ACCOUNT_ID,
@@ -196,6 +196,8 @@ class Message(Record):
 
     DELETION: ClassVar = OF_A_DELETION
     """What the service adds to a deleted message; a line has all of it or none."""
+    RESTORE: ClassVar = OF_A_RESTORE
+    """What it adds to a restored one, likewise."""
 
     payload: Annotated[Payload, Field(repr=False)] = None
     """Compact JSON in UTF-8; None where the line lacks it (null is a payload)."""
@@ -203,19 +205,24 @@ class Message(Record):
     deleted_by: Visible = ""
     delete_request_id: Visible = ""
     purge_at: Rfc3339 = ""
+    restored_at: Rfc3339 = ""
+    restored_by: Visible = ""
 
     @classmethod
     def own_fields(cls) -> tuple[str, ...]:
         """Name the fields that precede the payload, in the order of the import format."""
-        return tuple(field for field in cls.model_fields if field not in ("payload", *cls.DELETION))
+        return tuple(
+            field for field in cls.model_fields if field not in ("payload", *cls.DELETION, *cls.RESTORE)
+        )
 
     @model_validator(mode="after")
-    def _deleted_entirely_or_not(self) -> Self:
-        lacking = [field for field in self.DELETION if not getattr(self, field)]
-        if lacking and len(lacking) < len(self.DELETION):
-            raise _own_words(
-                f'{self.kind} lacks "{lacking[0]}", which goes with the other fields of a deletion'
-            )
+    def _deleted_or_restored_entirely_or_not(self) -> Self:
+        for fields, what in ((self.DELETION, "deletion"), (self.RESTORE, "restore")):
+            lacking = [field for field in fields if not getattr(self, field)]
+            if lacking and len(lacking) < len(fields):
+                raise _own_words(
+                    f'{self.kind} lacks "{lacking[0]}", which goes with the other fields of a {what}'
+                )
         return self
 
 

@@ -1,0 +1,118 @@
+"""The records of deletions of channel history, for operators.
+
+A deletion's note is its record until it is over. Then a record takes the note's place, in one transaction, so
+that at every moment there is one of the two. A keyset's records lie apart from those of all accounts.
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+
+from expunge import timestamps, timetokens
+from expunge.deadline import Deadline
+from expunge.deletions import record as records
+from expunge.deletions.record import Progress, Record
+from expunge.history import notes
+from expunge.history.notes import Sweep
+from expunge.table import keys
+from expunge.table.store import ConditionFailed, Store, key
+
+FAMILY = "channel"
+
+# The background goes on until it is done.
+_UNTIL_DONE = "9999-12-31T23:59:59.999Z"
+
+
+def record(sweep: Sweep, progress: Progress, record_days: int) -> Record:
+    """Give the record of a deletion, kept for so many days and always longer than its messages.
+
+    `start` and `end` are as the API has them, and mean the same as those that were asked for: messages
+    before `start`, from `end` on; one that says nothing is left out.
+    """
+    deletion, within = sweep.deletion, sweep.timetokens
+    about: dict[str, object] = {"channels": list(sweep.channels)}
+    if within.stop < timetokens.END:
+        about["start"] = str(within.stop)
+    if within.start > 0:
+        about["end"] = str(within.start)
+    day = timedelta(days=1)
+    kept = max(
+        timestamps.parse(deletion.deleted_at) + record_days * day, timestamps.parse(deletion.purge_at) + day
+    )
+    return Record(
+        account_id=keys.channel_deletions(sweep.sub_key),
+        id=deletion.request_id,
+        family=FAMILY,
+        requested_at=deletion.deleted_at,
+        requested_by=deletion.deleted_by,
+        about=about,
+        prefix=f"CHANNEL#{sweep.sub_key}#",
+        keep_until=int(kept.timestamp()),
+        progress=progress,
+        deletion=deletion,
+        busy_until=_UNTIL_DONE if progress is Progress.EXECUTING else None,
+    )
+
+
+def end(store: Store, sweep: Sweep, progress: Progress, record_days: int, deadline: Deadline) -> None:
+    """Put the record in the place of the note, so that nobody takes the sweep up again. Raises StoreError.
+
+    If it was over already, the record that is there stays.
+    """
+    item = record(sweep, progress, record_days).item()
+    # It is looked for by its id as well, without knowing the keyset.
+    item["group_pk"] = {"S": keys.channel_deletion(sweep.deletion.request_id)}
+    delete = {
+        "TableName": store.table,
+        "Key": key(*sweep.place),
+        "ConditionExpression": "attribute_exists(pk)",
+    }
+    writes = [{"Delete": delete}, {"Put": {"TableName": store.table, "Item": item}}]
+    with suppress(ConditionFailed):
+        store.transact(writes, str(uuid.uuid4()), deadline)
+
+
+def unfinished(store: Store, sub_key: str, request_id: str, deadline: Deadline) -> Sweep | None:
+    """Give the sweep of a deletion that is not over; None if there is none. Raises StoreError."""
+    found = notes.of_keyset(store, sub_key, deadline)
+    return next((each for each in found if each.deletion.request_id == request_id), None)
+
+
+def find(store: Store, sub_key: str, request_id: str, deadline: Deadline) -> Record | None:
+    """One record; None where the keyset has none of that id. Raises StoreError."""
+    sweep = unfinished(store, sub_key, request_id, deadline)
+    if sweep is not None:
+        return record(sweep, Progress.EXECUTING, 0)
+    return records.find(store, keys.channel_deletions(sub_key), request_id, deadline)
+
+
+def newest(store: Store, sub_key: str, deadline: Deadline) -> Iterator[Record]:
+    """All records of a keyset, newest first. Raises StoreError."""
+    open_ones = [
+        record(each, Progress.EXECUTING, 0) for each in list(notes.of_keyset(store, sub_key, deadline))[::-1]
+    ]
+    for each in records.all_newest(store, keys.channel_deletions(sub_key), deadline):
+        while open_ones and open_ones[0].order > each.order:
+            yield open_ones.pop(0)
+        # A sweep that has ended since its note was read is given once.
+        open_ones = [one for one in open_ones if one.id != each.id]
+        yield each
+    yield from open_ones
+
+
+def sub_key_of(store: Store, request_id: str, deadline: Deadline) -> str | None:
+    """Find the keyset of a deletion by the id alone; None if there is none. Raises StoreError."""
+    # A note that is missed here because the sweep ended meanwhile has a record by then, so it goes first.
+    for place in notes.listed(store, deadline):
+        if place.sk.partition("#")[2] == request_id:
+            return place.pk.partition("#")[2]
+    page = store.query(
+        deadline,
+        IndexName=keys.BY_GROUP,
+        KeyConditionExpression="group_pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": keys.channel_deletion(request_id)}},
+        ProjectionExpression="pk",
+    )
+    pks = [item["pk"]["S"] for item in page.items]
+    return pks[0].split("#")[2] if pks else None

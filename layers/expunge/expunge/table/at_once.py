@@ -1,0 +1,47 @@
+"""Many rows written in transactions, a few of these at once, within an invocation's time."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event
+
+from expunge.deadline import Deadline
+from expunge.errors import OutOfTime, StoreError, Unavailable
+from expunge.table.store import Store
+from expunge.table.transactions import RowT, Transaction
+from expunge.telemetry import logger
+
+# Each TLS connection costs tens of milliseconds of CPU to open, so a few do more than many.
+_AT_ONCE = 4
+
+
+def commit(
+    store: Store, rows: Sequence[RowT], most: int, deadline: Deadline
+) -> tuple[StoreError, list[RowT]] | None:
+    """Write the rows, so many to a transaction; None when all of them are settled.
+
+    Else why not, and the rows that may have been written, or may yet be, because an answer is missing. When
+    it returns, nothing more is sent.
+    """
+    transactions = [Transaction(rows[at : at + most]) for at in range(0, len(rows), most)]
+    stop = Event()
+    errors: list[StoreError] = []
+
+    def write(transaction: Transaction[RowT]) -> None:
+        try:
+            transaction.commit(store, deadline, stop.is_set)
+        except StoreError as error:
+            errors.append(error)
+            stop.set()
+        except Exception:
+            logger.exception("A transaction failed in an unforeseen way")
+            errors.append(Unavailable())
+            stop.set()
+
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    wait([pool.submit(write, each) for each in transactions], max(0, deadline.to_wait()))
+    stop.set()
+    pool.shutdown(wait=False, cancel_futures=True)
+    doubtful = [row for each in transactions for row in each.in_doubt]
+    if not any(each.open for each in transactions):
+        return None
+    return (errors[0] if errors else OutOfTime()), doubtful
