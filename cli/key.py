@@ -80,8 +80,8 @@ def list_keys(account: str | None, dynamodb_url: str, table: str) -> None:
     since when it is revoked; never a key. A key without scopes has all of them, one without an end has none.
     """
     store = Store(connect(dynamodb_url), table)
-    places = _places(store, account)
-    while some := list(islice(places, _BATCH)):
+    found_places = places(store, account)
+    while some := list(islice(found_places, _BATCH)):
         found = {item["pk"]["S"]: item for item in store.get_batch(some, soon(), ", ".join(_READ))}
         for pk, _ in some:
             if pk in found:
@@ -98,7 +98,7 @@ def revoke(key_id: str, account: str | None, dynamodb_url: str, table: str) -> N
     Functions that have just seen it forget it within a minute.
     """
     store = Store(connect(dynamodb_url), table)
-    for pk, sk in _places(store, account, key_id):
+    for pk, sk in places(store, account, key_id):
         item = store.update(
             pk,
             sk,
@@ -115,7 +115,7 @@ def revoke(key_id: str, account: str | None, dynamodb_url: str, table: str) -> N
     )
 
 
-def _places(store: Store, account: str | None, key_id: str = "") -> Iterator[tuple[str, str]]:
+def places(store: Store, account: str | None, key_id: str = "") -> Iterator[tuple[str, str]]:
     """Partition and sort keys of all API keys, or of an account's, or of the one with that id."""
     index, attribute, pk = keys.BY_STATE, "state_pk", keys.API_KEYS
     if account is not None:

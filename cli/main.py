@@ -15,6 +15,8 @@ COMMANDS: Final = {
     "serve": ("cli.serve:serve", "Run the API on this machine, with demo records to try it on."),
     "load": ("cli.load:load", "Bulk-load records from JSON-lines files."),
     "dump": ("cli.dump:dump", "Print messages as JSON lines, deleted ones too."),
+    "deletions": ("cli.deletions:deletions", "List deletions, or show what became of one."),
+    "restore": ("cli.restore:restore", "Make live again what a request deleted."),
     "purge": ("cli.purge:purge", "Remove for good what is due, as the scheduled function does."),
     "key": ("cli.key:key", "Make, list and revoke API keys."),
     "token": ("cli.token:token", "Issue a token that permits deleting from the history of channels."),

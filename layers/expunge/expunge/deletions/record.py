@@ -246,7 +246,7 @@ _WITH_IDS = f"{_ATTRIBUTES}, ids, taken, doubtful"
 def find(store: Store, account_id: str, request_id: str, deadline: Deadline) -> Record | None:
     """One record, None where the account has none of that id or it has been forgotten. Raises StoreError."""
     item = store.get(keys.deletion(account_id, request_id), keys.DELETION, deadline, _WITH_IDS)
-    return Record.of(item) if item is not None and _kept(item) else None
+    return Record.of(item) if item is not None and kept(item) else None
 
 
 def newest(
@@ -279,7 +279,7 @@ def newest(
     if not rows:
         return [], None
     read = store.get_batch([(row["pk"]["S"], keys.DELETION) for row in rows], deadline, _ATTRIBUTES)
-    records = [Record.of(item) for item in read if _kept(item)]
+    records = [Record.of(item) for item in read if kept(item)]
     return sorted(records, key=attrgetter("order"), reverse=True), more
 
 
@@ -292,8 +292,8 @@ def all_newest(store: Store, account_id: str, deadline: Deadline) -> Iterator[Re
         yield from page
 
 
-def _kept(item: Item) -> bool:
-    """DynamoDB removes what has expired within days, not at once."""
+def kept(item: Item) -> bool:
+    """Whether it is not forgotten yet: DynamoDB removes what has expired within days, not at once."""
     return timestamps.now().timestamp() < int(item["keep_until"]["N"])
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from expunge.deadline import Deadline
+from expunge.deletions.record import Record
 from expunge.deletions.soft_delete import Deletion
-from expunge.deletions.standing import read_rows
+from expunge.deletions.standing import Rows, read_rows
 from expunge.errors import StoreError
 from expunge.table import keys
 from expunge.table.at_once import commit
@@ -89,6 +90,15 @@ class Restoration:
         """Leave it, unless this request restored it and the answer got lost."""
         self.settled = True
         self.restored = found is not None and self.restorer.made(found)
+
+
+def of_record(record: Record, rows: Rows, ids: Sequence[str], restorer: Restorer) -> dict[str, Restoration]:
+    """Those of the ids whose rows bear the flags of this very deletion."""
+    deletion = record.deletion
+    if deletion is None:
+        return {}
+    flagged = {each: rows[record.pk(each)] for each in ids if record.pk(each) in rows}
+    return {each: Restoration(restorer, deletion, row) for each, row in flagged.items() if deletion.made(row)}
 
 
 class Stopped(NamedTuple):

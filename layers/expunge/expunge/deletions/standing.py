@@ -27,6 +27,13 @@ class Standing(NamedTuple):
     doubtful: bool = False
 
 
+def look(store: Store, record: Record, deadline: Deadline) -> list[Standing]:
+    """What became of each message, in the order of the record, settled on the way. Raises StoreError."""
+    rows = read(store, record, deadline)
+    settle(store, record, rows, deadline)
+    return standings(record, rows)
+
+
 def read(store: Store, record: Record, deadline: Deadline, attributes: str = _FLAGS) -> Rows:
     """The rows of a deletion's messages, a hundred a read. Raises StoreError."""
     if record.deletion is None:

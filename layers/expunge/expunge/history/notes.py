@@ -130,14 +130,19 @@ def read(store: Store, place: Place, deadline: Deadline) -> Item | None:
 
 
 def of_keyset(store: Store, sub_key: str, deadline: Deadline) -> Iterator[Sweep]:
-    """Give a keyset's notes as they are now, oldest first. Raises StoreError."""
+    """Give a keyset's notes as they are now, oldest first; one that is malformed is passed over.
+
+    Raises StoreError.
+    """
     items = store.query_all(
         deadline,
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": keys.sweeps(sub_key)}},
         ConsistentRead=True,
     )
-    return (Sweep.of(item) for item in items)
+    for item in items:
+        with suppress(KeyError, ValueError):
+            yield Sweep.of(item)
 
 
 def failures(item: Item) -> int:

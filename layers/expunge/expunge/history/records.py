@@ -115,4 +115,4 @@ def sub_key_of(store: Store, request_id: str, deadline: Deadline) -> str | None:
         ProjectionExpression="pk",
     )
     pks = [item["pk"]["S"] for item in page.items]
-    return pks[0].split("#")[2] if pks else None
+    return pks[0].split("#")[2] if pks else None  # DELETION#CHANNEL#<sub key>#<request id>

@@ -230,6 +230,12 @@ def channel_deletions(sub_key: str) -> str:
     return f"CHANNEL#{sub_key}"
 
 
+def sub_key_of_deletions(owner: str) -> str | None:
+    """Whose deletions these are, from what stands for the account; None if it is an account."""
+    _, _, sub_key = owner.partition("CHANNEL#")
+    return sub_key or None
+
+
 def channel_deletion(request_id: str) -> str:
     """``group_pk`` of the deletion of channel history with that id, whatever its keyset."""
     return f"DELETIONS#CHANNEL##{request_id}"

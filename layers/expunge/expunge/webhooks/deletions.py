@@ -7,7 +7,7 @@ from typing import Any
 from expunge import timestamps
 from expunge.deletions import record as records
 from expunge.deletions.record import Record
-from expunge.deletions.standing import Standing, counts, read, settle, standings
+from expunge.deletions.standing import Standing, counts, look
 from expunge.errors import InvalidRequest, NotFound
 from expunge.http.auth import ApiKey
 from expunge.http.endpoint import Call
@@ -46,7 +46,7 @@ def get_deletion(call: Call[ApiKey]) -> Answer:
     """Describe one deletion, with its counts. Raises NotFound, InvalidRequest, StoreError."""
     refuse_unknown(call.request.query(), [])
     record = find(call)
-    return Answer(describe(record, _look(call, record)))
+    return Answer(describe(record, look(call.store, record, call.request.deadline)))
 
 
 def list_messages(call: Call[ApiKey]) -> Answer:
@@ -56,7 +56,7 @@ def list_messages(call: Call[ApiKey]) -> Answer:
     limit = _limit(given, _MESSAGES, _MOST_MESSAGES)
     record = find(call)
     first = cursors.read_message(given["cursor"], record.id) if "cursor" in given else 0
-    page = _look(call, record)[first : first + limit]
+    page = look(call.store, record, call.request.deadline)[first : first + limit]
     data: dict[str, Any] = {"messages": [_message(each) for each in page]}
     if first + limit < len(record.ids):
         data["cursor"] = cursors.of_message(record.id, first + limit)
@@ -92,13 +92,6 @@ def describe(record: Record, found: list[Standing] | None = None) -> dict[str, A
         "error": record.error,
     }
     return {name: value for name, value in told.items() if value is not None}
-
-
-def _look(call: Call[ApiKey], record: Record) -> list[Standing]:
-    deadline = call.request.deadline
-    rows = read(call.store, record, deadline)
-    settle(call.store, record, rows, deadline)
-    return standings(record, rows)
 
 
 def _message(found: Standing) -> dict[str, str]:

@@ -1,10 +1,7 @@
 """Restoring what a deletion flagged, as HookBridge's API would answer it."""
 
-from collections.abc import Sequence
-
 from expunge import timestamps
-from expunge.deletions.record import Record
-from expunge.deletions.restore import ATTRIBUTES, Restoration, Restorer, Stopped, restore
+from expunge.deletions.restore import ATTRIBUTES, Restorer, Stopped, of_record, restore
 from expunge.deletions.standing import Rows, read, settle, standings
 from expunge.errors import InvalidRequest, NotRestorable
 from expunge.http.auth import ApiKey
@@ -36,24 +33,13 @@ def restore_deletion(call: Call[ApiKey]) -> Answer:
     ids = [each for each in record.ids if wanted is None or each in wanted]
     restorer = Restorer(call.request.id, call.caller.key_id, timestamps.millis(timestamps.now()))
     mine = {each for each in ids if _made(restorer, rows, record.pk(each))}
-    restorations = _restorations(record, rows, ids, restorer)
+    restorations = of_record(record, rows, ids, restorer)
     stopped = restore(call.store, list(restorations.values()), deadline)
     fresh = {each for each, row in restorations.items() if row.restored}
     count(record.family, Restored=len(fresh), PartialFailures=int(stopped is not None))
     restored = [each for each in ids if each in mine or each in fresh]
     error = None if stopped is None else _partial_failure(len(restored), stopped)
     return Answer({"restored": len(restored), "restored_ids": restored}, error)
-
-
-def _restorations(
-    record: Record, rows: Rows, ids: Sequence[str], restorer: Restorer
-) -> dict[str, Restoration]:
-    """Those of the ids that bear the flags of this very deletion."""
-    deletion = record.deletion
-    if deletion is None:
-        return {}
-    flagged = {each: rows[record.pk(each)] for each in ids if record.pk(each) in rows}
-    return {each: Restoration(restorer, deletion, row) for each, row in flagged.items() if deletion.made(row)}
 
 
 def _made(restorer: Restorer, rows: Rows, pk: str) -> bool:
