@@ -129,6 +129,11 @@ def read(store: Store, place: Place, deadline: Deadline) -> Item | None:
     return page.items[0] if page.items else None
 
 
+def exists(store: Store, place: Place, deadline: Deadline) -> bool:
+    """Whether a note is still there. Raises StoreError."""
+    return bool(store.get_batch([place], deadline, "pk"))
+
+
 def of_keyset(store: Store, sub_key: str, deadline: Deadline) -> Iterator[Sweep]:
     """Give a keyset's notes as they are now, oldest first; one that is malformed is passed over.
 

@@ -116,7 +116,7 @@ class _Work:
                 if deleted and failures:
                     notes.progressed(self.store, self.place, self.deadline)
                     failures = 0
-                if deleted and notes.read(self.store, self.place, self.deadline) is None:
+                if deleted and not notes.exists(self.store, self.place, self.deadline):
                     # Another run has completed it, or a restore has ended it.
                     self.state = _State.COMPLETE
                     return
