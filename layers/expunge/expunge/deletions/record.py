@@ -19,6 +19,7 @@ from uuid import UUID
 from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.deletions.soft_delete import Deletion
+from expunge.errors import Unavailable
 from expunge.table import keys
 from expunge.table.search import Partition
 from expunge.table.store import ConditionFailed, Item, Store
@@ -70,6 +71,8 @@ class Record:
     error: dict[str, str] | None = None
     stored: bool = False
     """Whether the table has it."""
+    revision: int = 0
+    """Counts its writes, so that one that arrives late changes nothing any more."""
 
     @property
     def state(self) -> str:
@@ -128,7 +131,8 @@ class Record:
             "plan_expires_at": self.plan_expires_at,
         }
         item = {name: {"S": text} for name, text in texts.items() if text}
-        return item | {"keep_until": {"N": str(self.keep_until)}} | self._changing()
+        numbers = {"keep_until": {"N": str(self.keep_until)}, "revision": {"N": str(self.revision)}}
+        return item | numbers | self._changing()
 
     def _changing(self) -> Item:
         """Attributes that change after the first write."""
@@ -181,22 +185,37 @@ class Record:
             already=json.loads(text.get("already", "{}")),
             error=json.loads(text["problem"]) if "problem" in text else None,
             stored=True,
+            revision=int(item["revision"]["N"]) if "revision" in item else 0,
         )
 
     def save(self, store: Store, deadline: Deadline) -> None:
-        """Write it, or what has changed of it. Raises StoreError."""
-        if self.stored:
-            self._update(store, deadline)
-        else:
-            store.put(self.item(), deadline)
-        self.stored = True
+        """Write it, or what has changed of it.
+
+        Raises StoreError, also if the table has a later version than this one and what was written to it.
+        """
+        if not self.stored:
+            try:
+                store.put(self.item(), deadline, ConditionExpression="attribute_not_exists(pk)")
+            except ConditionFailed:
+                self.stored = True  # by an earlier try of this write, or by the request that this one repeats
+            else:
+                self.stored = True
+                return
+        self.revision += 1
+        if not self._update(store, deadline, "revision <= :revision"):
+            raise Unavailable("SupersededRecord")
+
+    def save_if_unchanged(self, store: Store, deadline: Deadline) -> None:
+        """Write what a look at it has found out, unless it was written meanwhile. Raises StoreError."""
+        self._update(store, deadline, "revision = :revision")
 
     def begin(self, store: Store, now: datetime, deletion: Deletion, deadline: Deadline) -> bool:
         """Go from plan to execution; False if another request has done so first. Raises StoreError."""
-        planned = self.progress
+        values = {":before": {"S": self.progress}}
         self.progress, self.deletion = Progress.EXECUTING, deletion
+        self.revision += 1
         self.be_busy(now, deadline)
-        return self._update(store, deadline, only_if=planned)
+        return self._update(store, deadline, "progress = :before OR flagged_at = :flagged_at", values)
 
     def be_busy(self, now: datetime, deadline: Deadline) -> None:
         """Note until when the function may be at work."""
@@ -212,24 +231,20 @@ class Record:
         self.busy_until = None
         self.doubtful = set()
 
-    def _update(self, store: Store, deadline: Deadline, only_if: Progress | None = None) -> bool:
-        """Whether it was still in that state. A repeated write is recognised by what it wrote."""
-        attributes = self._changing()
+    def _update(self, store: Store, deadline: Deadline, condition: str, values: Item | None = None) -> bool:
+        """Whether the condition held; it must hold again after this very write, which may be repeated."""
+        attributes = self._changing() | {"revision": {"N": str(self.revision)}}
         gone = [name for name in ("busy_until", "doubtful", "problem") if name not in attributes]
         expression = "SET " + ", ".join(f"{name} = :{name}" for name in attributes)
-        arguments: dict[str, Any] = {}
-        values = {f":{name}": value for name, value in attributes.items()}
-        if only_if is not None:
-            arguments["ConditionExpression"] = "progress = :before OR flagged_at = :flagged_at"
-            values[":before"] = {"S": only_if}
         try:
             store.update(
                 keys.deletion(self.account_id, self.id),
                 keys.DELETION,
                 deadline,
                 UpdateExpression=f"{expression} REMOVE {', '.join(gone)}" if gone else expression,
-                ExpressionAttributeValues=values,
-                **arguments,
+                ConditionExpression=f"attribute_exists(pk) AND ({condition})",
+                ExpressionAttributeValues={f":{name}": value for name, value in attributes.items()}
+                | (values or {}),
             )
         except ConditionFailed:
             return False
@@ -238,7 +253,8 @@ class Record:
 
 _ATTRIBUTES = (
     "account_id, request_id, of_family, requested_at, requested_by, about, prefix, keep_until,"
-    " plan_expires_at, progress, busy_until, flagged_at, flagged_by, restorable_until, problem, already"
+    " plan_expires_at, progress, busy_until, flagged_at, flagged_by, restorable_until, problem, already,"
+    " revision"
 )
 _WITH_IDS = f"{_ATTRIBUTES}, ids, taken, doubtful"
 

@@ -9,11 +9,15 @@ from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.deletions.record import Progress, Record
 from expunge.deletions.soft_delete import Deletion, Outcome, Shortfall, Target, soft_delete
+from expunge.deletions.standing import flagged, read
 from expunge.errors import StoreError
 from expunge.settings import settings
 from expunge.table import keys
-from expunge.table.store import Store
+from expunge.table.store import Item, Store
 from expunge.telemetry import logger
+
+_MOST = 1000
+"""Messages that filters without a limit allow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +64,24 @@ def flag(store: Store, record: Record, targets: Sequence[Target], deadline: Dead
 
 
 def flag_rest(store: Store, record: Record, deadline: Deadline) -> Shortfall | None:
-    """Flag what the record is about, is not known to be flagged by it and still matches its filters."""
+    """Flag what the record is about, is not known to be flagged by it and still matches its filters.
+
+    No more is flagged in all than its filters allow: a record is also about messages that others were quicker
+    to delete, and these may be live again.
+    """
     if record.deletion is None:
         return None
     filters = record.about.get("filters")
-    targets: list[Target] = [
-        Matching(record.deletion, record.pk(each), filters=filters)
-        for each in record.ids
-        if each not in record.taken and each not in record.already
-    ]
+    record.be_busy(timestamps.now(), deadline)
     record.doubtful = set()
+    left = [each for each in record.ids if each not in record.taken and each not in record.already]
+    if filters is not None and len(record.ids) > (most := filters.get("limit", _MOST)):
+        try:
+            record.taken |= flagged(record, read(store, record, deadline))
+        except StoreError as error:
+            return Shortfall(error)
+        left = [each for each in left if each not in record.taken][: max(0, most - len(record.taken))]
+    targets: list[Target] = [Matching(record.deletion, record.pk(each), filters=filters) for each in left]
     return _flag(store, record, targets, deadline) if targets else None
 
 
@@ -123,16 +135,25 @@ class Single(Target):
 
 @dataclass(slots=True)
 class Matching(Target):
-    """A message that is flagged only while it is live and still matches filters as a record has them."""
+    """A message that is flagged only while it is live and still matches filters as a record has them.
+
+    If this deletion has flagged it before and it was restored since, it stays so, and counts as flagged.
+    """
 
     filters: dict[str, Any] | None = None
+
+    def refused(self, found: Item | None) -> None:
+        """Set the outcome from the item that failed the condition."""
+        super(Matching, self).refused(found)
+        if found and found.get("restored_from") == {"S": self.deletion.request_id}:
+            self.committed()
 
     def write(self, table: str) -> dict[str, Any]:
         """Give the update, its condition on what the message is now."""
         entry: dict[str, Any] = super(Matching, self).write(table)
         update, filters = entry["Update"], self.filters or {}
-        values: dict[str, str] = {}
-        conditions: list[str] = []
+        values = {":again": self.deletion.request_id}
+        conditions = ["(attribute_not_exists(restored_from) OR restored_from <> :again)"]
         for name, attribute in _SAME:
             if name in filters:
                 conditions.append(f"{attribute} = :{attribute}")

@@ -53,13 +53,14 @@ def read_rows(store: Store, pks: Sequence[str], deadline: Deadline, attributes: 
 def settle(store: Store, record: Record, rows: Rows, deadline: Deadline) -> None:
     """Add to the record what the flags say that it took; complete it once no function can be at work on it.
 
-    A store that fails is left for the next look: the flags still say the same.
+    If the store fails, or a request has gone on with the record meanwhile, that is left for the next look: the
+    flags still say the same.
     """
     if record.deletion is None or record.busy_until is None:
         return
-    flagged = {each for each in record.ids if _took(record, rows.get(record.pk(each)))}
-    news = not flagged <= record.taken
-    record.taken |= flagged
+    found = flagged(record, rows)
+    news = not found <= record.taken
+    record.taken |= found
     if not record.busy:
         news = True
         record.settle()
@@ -67,9 +68,14 @@ def settle(store: Store, record: Record, rows: Rows, deadline: Deadline) -> None
             record.progress = Progress.DONE if set(record.ids) <= record.taken else Progress.PARTIAL
     if news:
         try:
-            record.save(store, deadline)
+            record.save_if_unchanged(store, deadline)
         except StoreError:
             logger.info("A deletion's record could not be completed", extra={"deletion": record.id})
+
+
+def flagged(record: Record, rows: Rows) -> set[str]:
+    """Ids of the messages that this deletion has flagged as their rows show, restored since or not."""
+    return {each for each in record.ids if _took(record, rows.get(record.pk(each)))}
 
 
 def standings(record: Record, rows: Rows) -> list[Standing]:

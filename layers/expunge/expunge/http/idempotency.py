@@ -36,6 +36,7 @@ class Claim:
     busy_until: str | None
     first: bool
     kept: dict[str, Any] | None = None
+    taken_over: bool = False
 
     def take_over(self, *, ended: bool = False) -> None:
         """Go on with what the first request left unfinished, alone.
@@ -60,7 +61,7 @@ class Claim:
             )
         except ConditionFailed:
             raise _in_progress() from None
-        self.busy_until = new
+        self.busy_until, self.taken_over = new, True
 
     def keep(self, answer: dict[str, Any]) -> None:
         """Keep an answer for repetitions. If the store fails, a repetition has to do the work once more."""
@@ -68,8 +69,9 @@ class Claim:
         self._end("SET kept = :kept REMOVE busy_until", {":kept": {"B": packed}})
 
     def end(self) -> None:
-        """Let a repetition go on at once: this request is not at work any more."""
-        self._end("REMOVE busy_until", {})
+        """Let a repetition go on at once, if it was this request that was at work: it is not any more."""
+        if self.first or self.taken_over:
+            self._end("REMOVE busy_until", {})
 
     def release(self) -> None:
         """Forget the key: a request that was refused does not use it up."""
