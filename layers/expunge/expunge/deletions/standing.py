@@ -53,8 +53,8 @@ def read_rows(store: Store, pks: Sequence[str], deadline: Deadline, attributes: 
 def settle(store: Store, record: Record, rows: Rows, deadline: Deadline) -> None:
     """Add to the record what the flags say that it took; complete it once no function can be at work on it.
 
-    If the store fails, or a request has gone on with the record meanwhile, that is left for the next look: the
-    flags still say the same.
+    If the store fails, or a request has gone on with the record meanwhile, that is left for the next look:
+    the flags still say the same.
     """
     if record.deletion is None or record.busy_until is None:
         return
