@@ -79,6 +79,27 @@ def test_loading_never_revives_a_deleted_message(world: World, load: Any) -> Non
     assert dumped(world) == [MESSAGE | DELETION]
 
 
+@pytest.mark.parametrize("deletion", [{}, DELETION])
+def test_who_restored_a_message_and_when_comes_back_too(
+    world: World, load: Any, deletion: dict[str, str]
+) -> None:
+    restored = {"restored_at": "2026-05-03T16:30:00.000Z", "restored_by": "operator"}
+    load(MESSAGE | deletion | restored)
+
+    assert dumped(world) == [MESSAGE | deletion | restored]
+    [item] = world.items()
+    assert item["state_pk"].startswith("BIN#" if deletion else "LIVE#")
+
+
+def test_a_restore_without_its_author_is_a_bad_line() -> None:
+    line = json.dumps(MESSAGE | {"restored_at": "2026-05-03T16:30:00.000Z"}).encode()
+    with pytest.raises(BadLine) as error:
+        parse(line)
+    assert str(error.value) == (
+        'channel_message lacks "restored_by", which goes with the other fields of a restore'
+    )
+
+
 def test_the_table_knows_an_auth_key_by_its_digest_only(world: World, load: Any) -> None:
     load(GRANT)
 

@@ -52,8 +52,9 @@ class Finishes:
 
         def noted(**arguments: Any) -> Any:
             reply = write(**arguments)
-            for entry in arguments["TransactItems"]:
-                self.at[entry["Update"]["Key"]["pk"]["S"].split("#")[1]] = clock.seconds
+            flags = [entry["Update"] for entry in arguments["TransactItems"] if "Update" in entry]
+            for each in flags:
+                self.at[each["Key"]["pk"]["S"].split("#")[1]] = clock.seconds
             return reply
 
         monkeypatch.setattr(store().client, "transact_write_items", noted)
