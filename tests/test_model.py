@@ -495,8 +495,8 @@ TestModel.settings = settings(
 @pytest.mark.engine
 class TestModelAtLength(Service.TestCase):  # type: ignore[misc,valid-type] # made by hypothesis
     settings = settings(
-        max_examples=300,
-        stateful_step_count=60,
+        max_examples=20,
+        stateful_step_count=30,
         derandomize=False,
         suppress_health_check=[HealthCheck.too_slow],
     )
