@@ -497,6 +497,5 @@ class TestModelAtLength(Service.TestCase):  # type: ignore[misc,valid-type] # ma
     settings = settings(
         max_examples=20,
         stateful_step_count=30,
-        derandomize=False,
         suppress_health_check=[HealthCheck.too_slow],
     )

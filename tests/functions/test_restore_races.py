@@ -139,7 +139,7 @@ def look_after(sequence: Sequence[str], interrupted: dict[int, str]) -> None:
 
 @pytest.mark.engine
 @given(st.lists(actions, min_size=1, max_size=4), interruptions)
-@settings(max_examples=12, derandomize=False, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 def test_each_message_is_whole_or_gone_at_length(
     sequence: Sequence[str], interrupted: dict[int, str]
 ) -> None:
