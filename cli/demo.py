@@ -1,5 +1,6 @@
 """The demo records of events/demo.jsonl, and what to try with them."""
 
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from cli.template import TEMPLATE
@@ -60,7 +61,27 @@ REQUESTS: Final = (
         "",
     ),
 )
-"""A request for each endpoint: what it deletes, its method, path and query, and its JSON body or nothing."""
+"""For each endpoint that deletes: what, the method, path and query, and its JSON body or nothing."""
+
+LOOK_UPS: Final = (
+    ("the deletions, newest first", "GET", "/v1/deletions", ""),
+    ("one of them: what became of it", "GET", "/v1/deletions/REQUEST_ID", ""),
+    ("its messages", "GET", "/v1/deletions/REQUEST_ID/messages", ""),
+    ("its messages live again", "POST", "/v1/deletions/REQUEST_ID/restore", ""),
+    (
+        "a deletion that is only planned: its deletion_id is the REQUEST_ID of the next line",
+        "POST",
+        "/v1/inbound-messages/delete-all?dry_run=true",
+        "",
+    ),
+    ("the plan, carried out", "POST", "/v1/deletions/REQUEST_ID/execute", ""),
+)
+"""Likewise for each endpoint that looks deletions up, undoes or plans them."""
+
+
+def dynamodb_line(url: str) -> str:
+    """Say where the records are."""
+    return f"DynamoDB listens on {url} (any region, any credentials)."
 
 
 def greeting(api_url: str, dynamodb_url: str) -> str:
@@ -69,21 +90,27 @@ def greeting(api_url: str, dynamodb_url: str) -> str:
         'Demo records: inbound messages of the endpoint "Stripe", events of the pull endpoint "Orders" and',
         'outbound messages of the endpoint "Shop", all of the account acc_demo, whose API key is',
         f"{API_KEY}.",
-        f"DynamoDB listens on {dynamodb_url} (any region, any credentials).",
+        dynamodb_line(dynamodb_url),
         "",
         "Try, in another terminal, deleting",
-    ]
-    for what, method, path, body in REQUESTS:
-        lines += ["", f"  # {what}", f"  {_curl(method, api_url + path, body)}"]
-    lines += [
+        *_to_paste(REQUESTS, api_url),
         "",
         "Run one again: what is deleted is found no more (0 deleted), and by id it says already_deleted,",
         "since when. It is flagged, not gone, until the purge; this shows it:",
         "",
         f"  .venv/bin/expunge dump --state deleted --dynamodb-url {dynamodb_url}",
         "",
+        "Deletions of webhook messages can be looked up and undone. Put a request_id that was printed for",
+        "one in place of REQUEST_ID:",
+        *_to_paste(LOOK_UPS, api_url),
+        "",
     ]
     return "\n".join(lines)
+
+
+def _to_paste(requests: Iterable[tuple[str, str, str, str]], api_url: str) -> Iterator[str]:
+    for what, method, path, body in requests:
+        yield from ("", f"  # {what}", f"  {_curl(method, api_url + path, body)}")
 
 
 def _curl(method: str, url: str, body: str) -> str:

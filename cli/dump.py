@@ -56,7 +56,7 @@ def _print_settings(client: "DynamoDBClient", table: str) -> None:
         sys.stdout.buffer.write(to_json(record) + b"\n")
     if grants:
         click.echo(
-            f"expunge: grants of auth keys are not printed ({grants} there are), because the table knows only"
+            f"expunge: grants of auth keys are not printed ({grants} in all), because the table knows only"
             " digests of these keys; load them again from where they came",
             err=True,
         )

@@ -94,6 +94,7 @@ def serve(  # noqa: PLR0913 - an argument an option
     with ExitStack() as stack:
         listeners = [stack.enter_context(each) for each in _listeners(host, port, "--port")]
         parts: dict[str, server.Part] = {}
+        embedded = dynamodb_url is None
         if dynamodb_url is None:
             engine = Embedded(*_listeners(host, dynamodb_port, "--dynamodb-port"))
             parts["the embedded DynamoDB"] = stack.enter_context(closing(engine))
@@ -106,6 +107,8 @@ def serve(  # noqa: PLR0913 - an argument an option
         url = f"http://{server.LOOPBACK}:{listeners[0].getsockname()[1]}"
         if demo.RECORDS in [file.resolve() for file in files]:
             click.echo(demo.greeting(url, dynamodb_url))
+        elif embedded:
+            click.echo(demo.dynamodb_line(dynamodb_url))
         click.echo(f"expunge listening on {url}")
         invokers = {
             function.name: Invoker(nursery, function, own | stand_in.environment(url, provider_url, own))

@@ -155,7 +155,7 @@ def test_with_settings_all_but_secrets_and_grants_comes_first(
     assert sorted(settings) == sorted([*SETTINGS, *api_keys])
     assert message == LIVE
     assert err == (
-        "expunge: grants of auth keys are not printed (2 there are), because the table knows only digests of"
+        "expunge: grants of auth keys are not printed (2 in all), because the table knows only digests of"
         " these keys; load them again from where they came\n"
     )
 

@@ -84,7 +84,11 @@ def test_serve_answers_over_http_and_stops_cleanly_on_a_signal() -> None:
     assert health == (200, {"status": "ok"})
     assert (unauthorized[0], unauthorized[1]["error"]["code"]) == (401, "UNAUTHORIZED")
     assert unknown == (404, {"message": "Not Found"})
-    assert served.greeting == [f"expunge listening on {served.url}\n"]
+    *dynamodb, listening = served.greeting
+    assert [re.sub(r":\d+ ", ": ", line) for line in dynamodb] == [
+        "DynamoDB listens on http://127.0.0.1: (any region, any credentials).\n"
+    ]
+    assert listening == f"expunge listening on {served.url}\n"
     assert [re.sub(r"^\S+ |\d+ ms$", "", line) for line in errors.splitlines()] == [
         "GET /health 200 ",
         "POST /v1/inbound-messages/delete-all 401 ",
@@ -197,16 +201,36 @@ async def _unasked(_scope: Message, _receive: Receive, _send: Send) -> None:
 
 def test_every_printed_curl_line_deletes_and_nothing_twice() -> None:
     with serving() as served:
-        lines = [line.strip() for line in served.greeting if line.strip().startswith("curl ")]
+        lines = _curl_lines(served)[: len(demo.REQUESTS)]
         answers = [_curl(line) for line in lines * 2]
         status, errors = served.stop()
-    assert len(lines) == len(demo.REQUESTS)
     assert [code for code, _ in answers] == [200] * 20 + [404, 200]
     data = [body["data"] for _, body in answers if "data" in body]
     assert [_deleted(each) for each in data] == [3, 1, 1, 4, 2, 1, 2, 1, 1] + [0] * 9
     assert demo.API_KEY in "".join(served.greeting)
     assert demo.API_KEY not in errors
     assert status == 0
+
+
+def test_the_printed_curl_lines_look_a_deletion_up_undo_it_and_plan_one() -> None:
+    with serving() as served:
+        first, *_ = lines = _curl_lines(served)
+        deleted = _curl(first)[1]
+        listed, one, messages, restored, planned, executed = lines[len(demo.REQUESTS) :]
+        assert _curl(listed)[1]["data"]["deletions"][0]["id"] == deleted["meta"]["request_id"]
+        one, messages, restored = (
+            line.replace("REQUEST_ID", deleted["meta"]["request_id"]) for line in (one, messages, restored)
+        )
+        assert _curl(one)[1]["data"]["deleted"] == 3
+        assert len(_curl(messages)[1]["data"]["messages"]) == 3
+        assert _curl(restored)[1]["data"]["restored"] == 3
+        plan = _curl(planned)[1]["data"]
+        carried_out = _curl(executed.replace("REQUEST_ID", plan["deletion_id"]))[1]["data"]
+    assert plan["matched"] == carried_out["deleted"] == 10
+
+
+def _curl_lines(served: Served) -> list[str]:
+    return [line.strip() for line in served.greeting if line.strip().startswith("curl ")]
 
 
 def _deleted(data: dict[str, Any]) -> int:

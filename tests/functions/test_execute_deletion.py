@@ -88,12 +88,22 @@ def test_a_repetition_answers_the_same_and_deletes_nothing_more(world: World) ->
     assert world.live() == {message_id(1)}
 
 
+def test_a_plan_is_carried_out_as_it_is_and_takes_no_body(world: World) -> None:
+    world.message(1)
+    plan = call(delete_all, query="dry_run=true")
+
+    reply = executed(plan, body='{"limit": 1}')
+
+    assert reply.error == (400, "INVALID_REQUEST", "payload must be empty: a plan is carried out as it is")
+    assert world.live() == {message_id(1)}
+
+
 def test_a_plan_expires_after_an_hour(world: World, travel: Callable[[timedelta], None]) -> None:
     world.message(1)
     plan = call(delete_all, query="dry_run=true")
     travel(timedelta(hours=1))
 
-    assert executed(plan).error == (404, "NOT_FOUND", "Deletion not found")
+    assert executed(plan).error == (404, "NOT_FOUND", "Planned deletion not found")
     assert look(plan).data["state"] == "expired"
     assert states(plan) == [{"id": message_id(1), "state": "left_alone"}]
     assert world.live() == {message_id(1)}

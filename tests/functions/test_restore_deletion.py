@@ -94,7 +94,7 @@ def test_what_was_purged_cannot_be_restored(world: World) -> None:
     call(delete_all)
     purged(world, ids[1])
 
-    message = "None of the messages of this deletion is deleted or restored any more"
+    message = "This deletion has no messages that can be restored: they were purged, or it deleted none"
     assert restored(done).error == (409, "NOT_RESTORABLE", message)
     assert look(done).data["purged"] == 2
 

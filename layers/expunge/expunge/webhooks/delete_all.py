@@ -61,7 +61,7 @@ def delete_all(call: Call[ApiKey], family: Family, model: type[Filters]) -> Answ
 def _place(call: Call[ApiKey], family: Family, model: type[Filters]) -> _Place:
     """Check the request: its shape, then whether its endpoint exists. Say where the matching messages lie."""
     filters = read(model, call.request.query())
-    refuse_body(call.request)
+    refuse_body(call.request, "filters go into the query string")
     endpoint_id = filters.of_endpoint
     if family.by_endpoint:
         endpoint_id = path_uuid(call.request, "id")

@@ -87,11 +87,11 @@ def read_ids(body: Callable[[], bytes]) -> list[str]:
     return ids
 
 
-def refuse_body(request: Request) -> None:
-    """Raise InvalidRequest for a body that says anything: filters are parameters of the query."""
+def refuse_body(request: Request, reason: str) -> None:
+    """Raise InvalidRequest, with the reason, for a body that says anything."""
     try:
         empty = not request.body().strip()
     except ValueError:
         raise InvalidRequest("payload must be valid JSON") from None
     if not empty and read_object(request.body):
-        raise InvalidRequest("payload must be empty: filters go into the query string")
+        raise InvalidRequest(f"payload must be empty: {reason}")

@@ -47,7 +47,7 @@ def execute(call: Call[ApiKey]) -> Answer:
     Forbidden, StoreError.
     """
     refuse_unknown(call.request.query(), [])
-    refuse_body(call.request)
+    refuse_body(call.request, "a plan is carried out as it is")
     record = _plan(call)
     if call.claim is not None and not record.complete:
         call.claim.take_over(ended=record.progress is Progress.PARTIAL)
@@ -65,7 +65,7 @@ def execute(call: Call[ApiKey]) -> Answer:
 def _plan(call: Call[ApiKey]) -> Record:
     record = find(call)
     if record.plan_expires_at is None or record.expired:
-        raise NotFound("Deletion not found")
+        raise NotFound("Planned deletion not found")
     scope = FAMILIES[record.family].scope
     if not call.caller.allows(scope):
         raise Forbidden(f"This API key lacks the scope {scope}")

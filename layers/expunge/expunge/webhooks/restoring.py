@@ -29,7 +29,9 @@ def restore_deletion(call: Call[ApiKey]) -> Answer:
     rows = read(call.store, record, deadline, ATTRIBUTES)
     settle(call.store, record, rows, deadline)
     if not any(each.state in ("deleted", "restored") for each in standings(record, rows)):
-        raise NotRestorable("None of the messages of this deletion is deleted or restored any more")
+        raise NotRestorable(
+            "This deletion has no messages that can be restored: they were purged, or it deleted none"
+        )
     ids = [each for each in record.ids if wanted is None or each in wanted]
     restorer = Restorer(call.request.id, call.caller.key_id, timestamps.millis(timestamps.now()))
     mine = {each for each in ids if _made(restorer, rows, record.pk(each))}
