@@ -215,7 +215,7 @@ class Here:
 @pytest.fixture
 def mortal(monkeypatch: pytest.MonkeyPatch) -> Mortal:
     """Have functions die after a call to the store; two messages make a transaction."""
-    for module in ("deletions.soft_delete", "deletions.restore", "webhooks.delete_all"):
+    for module in ("table.at_once", "webhooks.delete_all"):
         monkeypatch.setattr(f"expunge.{module}.ThreadPoolExecutor", Here)
     for module in ("soft_delete", "restore"):
         monkeypatch.setattr(f"expunge.deletions.{module}.LIMIT", 2)
