@@ -51,6 +51,7 @@ format: install ## put the code into its one format
 bench: install ## measure, and print the tables of benchmarks/README.md
 	.venv/bin/python benchmarks/deletion.py
 	.venv/bin/python benchmarks/contention.py
+	.venv/bin/python benchmarks/records.py
 	.venv/bin/python benchmarks/purge.py
 	.venv/bin/python benchmarks/refusal.py
 	.venv/bin/python benchmarks/costs.py

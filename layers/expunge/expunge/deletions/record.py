@@ -149,7 +149,7 @@ class Record:
             texts["already"] = _json(self.already)
         item: Item = {name: {"S": text} for name, text in texts.items() if text}
         binary = {
-            "ids": b"".join(UUID(each).bytes for each in self.ids),
+            "ids": bytes.fromhex("".join(self.ids).replace("-", "")),
             "taken": _bits(self.ids, self.taken),
             "doubtful": _bits(self.ids, self.doubtful),
         }
