@@ -28,7 +28,7 @@ run: install ## start the API on http://127.0.0.1:3000 with demo records
 	@exec .venv/bin/expunge serve
 
 .PHONY: test
-test: install ## run the tests (under two minutes)
+test: install ## run the tests (three to four minutes on two cores)
 	.venv/bin/python -m pytest --numprocesses 2 -m "not engine"
 
 .PHONY: test-all
