@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "deletions": ("cli.deletions:deletions", "List deletions, or show what became of one."),
     "restore": ("cli.restore:restore", "Make live again what a request deleted."),
     "purge": ("cli.purge:purge", "Remove for good what is due, as the scheduled function does."),
+    "hold": ("cli.hold:hold", "Keep messages from being removed: place, list and release holds."),
     "key": ("cli.key:key", "Make, list and revoke API keys."),
     "token": ("cli.token:token", "Issue a token that permits deleting from the history of channels."),
 }

@@ -14,6 +14,9 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from delete_message import handler
 from expunge import settings, timestamps
+from expunge.deadline import Deadline
+from expunge.deletions import holding
+from expunge.deletions.covered import Covered
 from expunge.linked import providers
 from expunge.linked.messages import Claim
 from expunge.linked.provider_keys import KeyUnavailable
@@ -105,6 +108,58 @@ def test_a_message_without_content_is_deleted_likewise(world: World) -> None:
     assert world.deleted() == {OTHER}
 
 
+@pytest.mark.parametrize(
+    "covered",
+    [
+        Covered(account_id=ACCOUNT),
+        Covered(account_id=ACCOUNT, endpoint_id="la_1"),
+        Covered(account_id=ACCOUNT, messages=(LINKED,)),
+        Covered(account_id=ACCOUNT, endpoint_id="la_1", messages=(LINKED,)),
+    ],
+)
+def test_a_held_message_is_refused_before_the_provider_is_asked_until_the_hold_is_released(
+    world: World, provider: Upstream, covered: Covered
+) -> None:
+    deadline = Deadline.never()
+    first, second = (
+        holding.place(world.store, covered, reason="case 12", by="legal", deadline=deadline) for _ in range(2)
+    )
+
+    for hold in (first, second):
+        reply = delete()
+        assert reply.problem == (403, "insufficient_permissions")
+        assert reply.body["detail"] == "A legal hold covers this message: it must be kept"
+        assert provider.asked == []
+        assert is_live(world)
+        holding.release(world.store, hold.id, by="legal", deadline=deadline)
+
+    assert delete().status == 200
+
+
+@pytest.mark.parametrize(
+    "covered",
+    [
+        Covered(account_id="acc_2"),
+        Covered(account_id=ACCOUNT, endpoint_id="la_2"),
+        Covered(account_id=ACCOUNT, messages=(OTHER,)),
+        Covered(account_id=ACCOUNT, endpoint_id="la_2", messages=(LINKED,)),
+        Covered(sub_key=ACCOUNT),
+    ],
+)
+def test_a_hold_on_something_else_does_not_matter(world: World, covered: Covered) -> None:
+    holding.place(world.store, covered, reason="case 12", by="legal", deadline=Deadline.never())
+
+    assert delete().status == 200
+
+
+def test_a_provider_that_cannot_delete_is_named_before_a_hold_is(world: World) -> None:
+    world.linked_account(provider="TELEGRAM")
+    covered = Covered(account_id=ACCOUNT)
+    holding.place(world.store, covered, reason="case 12", by="legal", deadline=Deadline.never())
+
+    assert delete().problem == (403, "account_mismatch")
+
+
 def test_nothing_is_flagged_before_the_provider_says_yes(world: World, provider: Upstream) -> None:
     seen: list[dict[str, str]] = []
 
@@ -137,7 +192,7 @@ def test_a_deletion_with_a_known_key_takes_three_calls_of_the_store_and_one_of_t
 
     assert delete().status == 200
 
-    assert [name for name, _ in calls] == ["UpdateItem", "GetItem", "TransactWriteItems"]
+    assert [name for name, _ in calls] == ["UpdateItem", "BatchGetItem", "TransactWriteItems"]
     assert len(provider.asked) == 1
 
 

@@ -14,6 +14,10 @@ ExpungeError
 │   └── Problem             one of PostPress's types; see problems.py
 ├── PurgeFailed             the store failed a purge
 ├── PurgeUnderWay           another run of the purge is at work
+├── HoldError               a hold is not placed or released, the message says why
+│   ├── NotHoldable         what should be held can't be meant so
+│   ├── NoSuchHold          no hold has that id
+│   └── HoldReleased        it was released before
 └── StoreError              the store did not do its part; `reason` says it in words for the caller
     ├── Unavailable
     ├── Throttled
@@ -145,3 +149,19 @@ class PurgeUnderWay(ExpungeError):
     def __init__(self, until: str) -> None:
         super().__init__(f"Another run is at work; its lease lasts until {until} and longer while it works.")
         self.until = until
+
+
+class HoldError(ExpungeError):
+    """A hold was not placed or released. The message says why in a sentence without capital and full stop."""
+
+
+class NotHoldable(HoldError):
+    """What should be held, or the reason for it, can't be meant so."""
+
+
+class NoSuchHold(HoldError):
+    """No hold has that id."""
+
+
+class HoldReleased(HoldError):
+    """It was released before."""

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from expunge import timestamps
 from expunge.deadline import Deadline
+from expunge.deletions.holds import in_force, places_of
 from expunge.problems import CATALOGUE, Problem
 from expunge.table import keys
 from expunge.table.store import Store
@@ -16,19 +17,24 @@ _WINDOW = {"WHATSAPP": None, "LINKEDIN": timedelta(minutes=60)}
 
 
 def provider_for_deletion(
-    store: Store, account_id: str, linked_account_id: str, sent_at: datetime, deadline: Deadline
+    store: Store, pk: str, account_id: str, linked_account_id: str, sent_at: datetime, deadline: Deadline
 ) -> str:
     """Return the provider to ask. Raises Problem if the message cannot be deleted anyway, StoreError.
 
-    The time since `sent_at` is taken by this service's clock; a message from the future was just sent.
+    `pk` is the message's partition key: one read tells its account and whether a hold covers it. The time
+    since `sent_at` is taken by this service's clock; a message from the future was just sent.
     """
-    sk = keys.LINKED_ACCOUNT + linked_account_id
-    account = store.get(keys.account(account_id), sk, deadline.for_searching(), "provider, link_state")
+    place = (keys.account(account_id), keys.LINKED_ACCOUNT + linked_account_id)
+    held = [(keys.IN_FORCE, each) for each in places_of(pk, linked_account_id)]
+    found = store.get_batch([place, *held], deadline.for_searching(), "sk, provider, link_state, holds")
+    account = next((item for item in found if "provider" in item), None)
     if account is None:
         raise Problem("disconnected_account", "The account that sent the message is no longer linked")
     provider = str(account["provider"]["S"])
     if provider not in _WINDOW:
         raise Problem("account_mismatch", "Only messages of WhatsApp and LinkedIn accounts can be deleted")
+    if any(in_force(item) for item in found):
+        raise Problem("insufficient_permissions", "A legal hold covers this message: it must be kept")
     window = _WINDOW[provider]
     if window is not None and timestamps.now() - sent_at > window:
         raise Problem(

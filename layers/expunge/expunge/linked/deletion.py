@@ -19,7 +19,7 @@ def delete_message(call: Call[ApiKey]) -> None:
         raise Problem("invalid_resource_identifier", 'A message id is "msg_" and 26 characters of base32')
     with claimed(call.store, account_id, message_id, deadline) as claim:
         provider = provider_for_deletion(
-            call.store, account_id, claim.linked_account_id, claim.sent_at, deadline
+            call.store, claim.pk, account_id, claim.linked_account_id, claim.sent_at, deadline
         )
         delete_at_provider(provider, claim.provider_message_id, deadline)
         deletion = Deletion.of(call.request.id, call.caller.key_id, timestamps.now(), retention_days=0)

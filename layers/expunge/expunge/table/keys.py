@@ -96,18 +96,22 @@ def message_id(pk: str) -> str:
     return pk.rpartition("#")[2]
 
 
+_BIN = "BIN#"
+_PARKED = "HELD#"
+
+
 def bin_shard(pk: str) -> str:
     """``state_pk`` of a deleted message, whatever its family."""
-    return _bin(crc32(pk.encode()) % BIN_SHARDS)
+    return _bin_of(crc32(pk.encode()) % BIN_SHARDS)
 
 
 def bin_shards() -> list[str]:
     """Every ``state_pk`` of deleted messages."""
-    return [_bin(shard) for shard in range(BIN_SHARDS)]
+    return [_bin_of(shard) for shard in range(BIN_SHARDS)]
 
 
-def _bin(shard: int) -> str:
-    return f"BIN#{shard:02d}"
+def _bin_of(shard: int) -> str:
+    return f"{_BIN}{shard:02d}"
 
 
 def bin_order(purge_at: str, pk: str) -> str:
@@ -124,6 +128,19 @@ def bin_of_keyset(purge_at: str, sub_key: str) -> tuple[str, str]:
     """First and last ``state_sk`` of a keyset's deleted messages that are due at exactly that time."""
     place = bin_order(purge_at, f"CHANNEL#{sub_key}")
     return f"{place}#", f"{place}$"  # sorts after # and before all that a sub key may hold
+
+
+def parked(bin_shard: str) -> str:
+    """``state_pk`` of what is due but held, by its partition in the bin; ``state_sk`` stays the same.
+
+    There the purge does not come upon it again with every run.
+    """
+    return f"{_PARKED}{bin_shard.removeprefix(_BIN)}"
+
+
+def parked_shards() -> list[str]:
+    """Every ``state_pk`` of what is due but held."""
+    return [parked(shard) for shard in bin_shards()]
 
 
 def due(now: str) -> str:
@@ -247,3 +264,54 @@ IDEMPOTENCY = "IDEMPOTENCY"
 def idempotency(account_id: str, sha256: str) -> str:
     """Partition key of what is known of an idempotency key; the table knows only its digest."""
     return f"IDEMPOTENCY#{account_id}#{sha256}"
+
+
+HOLD = "HOLD"
+"""Partition of all holds that were ever placed; the sort key is the id, by which the newest are last."""
+
+IN_FORCE = "HELD"
+"""Partition of what is held now, under sort keys that tell what: the purge reads it as a whole, and whoever
+wants to know about one message reads the few items that can cover it."""
+
+HOLDS_STATE = "#"
+"""Sort key of what the purge notes about holds; it comes first in their partition."""
+
+
+ENDPOINT = "ENDPOINT"
+MESSAGE_OF = "MESSAGE_OF"
+"""How two of these sort keys begin, for whoever takes them apart."""
+
+
+def held_account(account_id: str) -> str:
+    """Sort key of holds on all that an account has. No id in these keys but an endpoint's may hold a #."""
+    return f"ACCOUNT#{account_id}"
+
+
+def held_endpoint(account_id: str, endpoint_id: str) -> str:
+    """Sort key of holds on the messages of an endpoint or a linked account."""
+    return f"{ENDPOINT}#{account_id}#{endpoint_id}"
+
+
+def held_message(account_id: str, message_id: str) -> str:
+    """Sort key of holds on the messages of an account that have that id."""
+    return f"MESSAGE#{account_id}#{message_id}"
+
+
+def held_message_of(account_id: str, endpoint_id: str, message_id: str) -> str:
+    """Sort key of holds on the message of an endpoint that has that id."""
+    return f"{MESSAGE_OF}#{account_id}#{endpoint_id}#{message_id}"
+
+
+def held_keyset(sub_key: str) -> str:
+    """Sort key of holds on all channels of a keyset."""
+    return f"KEYSET#{sub_key}"
+
+
+def held_channel(sub_key: str, channel: str) -> str:
+    """Sort key of holds on a channel."""
+    return f"CHANNEL#{sub_key}#{channel}"
+
+
+def held_timetoken(sub_key: str, channel: str, timetoken: str) -> str:
+    """Sort key of holds on one message of a channel; the timetoken of fixed width."""
+    return f"TIMETOKEN#{sub_key}#{channel}#{timetoken}"
