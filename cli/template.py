@@ -4,6 +4,7 @@ The commands of one machine read it from there, so that it is said once. Paramet
 what only AWS knows (an ARN, a generated name) is replaced by plain text.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -58,6 +59,20 @@ class Cors:
 NO_CORS: Final = Cors()
 
 
+@dataclass(frozen=True, slots=True)
+class StreamMapping:
+    """How the table's stream is brought to a function."""
+
+    function: str
+    """Its logical name."""
+    batch_size: int
+    """Most records of an invocation."""
+    window: int
+    """Seconds that a batch waits for more."""
+    patterns: tuple[Mapping[str, Any], ...]
+    """Records that fit one of them are brought; see patterns.py."""
+
+
 def functions(template: Path = TEMPLATE) -> tuple[Function, ...]:
     """Every AWS::Serverless::Function, in the template's order."""
     return tuple(
@@ -80,6 +95,21 @@ def cors(template: Path = TEMPLATE) -> Cors:
     return NO_CORS
 
 
+def stream_mapping(template: Path = TEMPLATE) -> StreamMapping | None:
+    """Return what the template says about the table's stream; None if it has no function for it."""
+    for _, properties in _resources(template, "AWS::Lambda::EventSourceMapping"):
+        if properties["EventSourceArn"].endswith(".StreamArn"):
+            return StreamMapping(
+                function=properties["FunctionName"],
+                batch_size=int(properties["BatchSize"]),
+                window=int(properties["MaximumBatchingWindowInSeconds"]),
+                patterns=tuple(
+                    json.loads(each["Pattern"]) for each in properties["FilterCriteria"]["Filters"]
+                ),
+            )
+    return None
+
+
 def table_definition(name: str | None = None, template: Path = TEMPLATE) -> dict[str, Any]:
     """Arguments of boto3's ``create_table``; ``name`` instead of the template's if given.
 
@@ -87,6 +117,9 @@ def table_definition(name: str | None = None, template: Path = TEMPLATE) -> dict
     """
     _, properties = next(_resources(template, "AWS::DynamoDB::Table"))
     arguments = {key: properties[key] for key in _TABLE_ARGUMENTS if key in properties}
+    if "StreamSpecification" in properties:
+        # CloudFormation takes it that one who describes a stream wants one; DynamoDB wants to be told.
+        arguments["StreamSpecification"] = {"StreamEnabled": True, **properties["StreamSpecification"]}
     return {"TableName": name or properties["TableName"], **arguments}
 
 

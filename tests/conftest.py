@@ -14,6 +14,7 @@ os.environ |= {
     "TABLE_NAME": "expunge",
     "RETENTION_DAYS": "30",
     "DELETION_RECORD_DAYS": "400",
+    "EVENT_BUS_NAME": "default",
     "POWERTOOLS_SERVICE_NAME": "expunge",
     "POWERTOOLS_METRICS_NAMESPACE": "Expunge",
     "AWS_ACCESS_KEY_ID": "testing",
@@ -23,6 +24,7 @@ os.environ |= {
 
 from cli.dynamodb import create_table
 from expunge import timestamps
+from expunge.events import bus
 from expunge.history import access
 from expunge.http import auth
 from expunge.table.store import CLIENT_CONFIG, Store, store
@@ -54,6 +56,7 @@ def forget() -> None:
     auth.forget()
     customer_endpoints.forget()
     access.forget()
+    bus.forget()
 
 
 @pytest.fixture
@@ -62,7 +65,7 @@ def world() -> Iterator[World]:
     # The SDK's session is kept: reading its models again for every test takes most of the time.
     with mock_aws(config={"core": {"reset_boto3_session": False}}):
         client = boto3.client("dynamodb", config=CLIENT_CONFIG)
-        create_table(client, "expunge")
+        create_table(client, "expunge", stream=False)
         yield World(Store(client, "expunge"))
 
 

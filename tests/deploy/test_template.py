@@ -17,7 +17,7 @@ from tests.deploy.template import resources, template, transformed
 AWAITED = {"OldestSweepAge", "SweepsSetAside"}
 """Metrics that the template already watches and the sweeps are about to publish; empty this when they do."""
 
-FAMILIES = {"inbound", "pull", "outbound", "linked", "channel", "purge"}
+FAMILIES = {"inbound", "pull", "outbound", "linked", "channel", "purge", "events"}
 MINUTES = 60
 
 
@@ -97,6 +97,7 @@ def behind_http() -> list[Function]:
             ["*", "https://*", "https://chat.example.com", "http://localhost:3000"],
             ["", "chat.example.com", "https://a.example, https://b.example", "https://*.example.com", "null"],
         ),
+        ("EventBusName", ["default", "orders/bus", "a.b-c_d"], ["", "a bus", "*", "arn:aws:events"]),
         ("TableName", ["expunge", "my.table-1"], ["", "ab", "a b", "x" * 256]),
     ],
 )
@@ -121,7 +122,7 @@ def test_every_route_and_every_other_function_has_an_alarm_on_its_failures() -> 
     metrics = [(each["MetricName"], each["Dimensions"]) for each in watched() if "Dimensions" in each]
     assert ("5xx", [{"Name": "ApiId", "Value": {"Ref": "Api"}}]) in metrics
     for name, properties in resources("AWS::Serverless::Function").items():
-        events = [each for each in properties["Events"].values() if each["Type"] == "HttpApi"]
+        events = [each for each in properties.get("Events", {}).values() if each["Type"] == "HttpApi"]
         assert all(each["Properties"]["ApiId"] == {"Ref": "Api"} for each in events), name
         if not events:
             assert ("Errors", [{"Name": "FunctionName", "Value": {"Ref": name}}]) in metrics
@@ -226,6 +227,32 @@ def test_scheduled_runs_end_or_are_given_up_before_the_next_and_are_not_repeated
     assert waiting["MaximumEventAgeInSeconds"] < int(minutes) * MINUTES
     assert waiting["MaximumRetryAttempts"] == 0
     assert waiting["DestinationConfig"]["OnFailure"]["Type"] == "SQS"
+
+
+def test_the_stream_is_brought_so_that_nothing_is_lost_and_nothing_holds_it_up_for_good() -> None:
+    mapping = resources("AWS::Lambda::EventSourceMapping")["PublishDeletionsMapping"]
+    assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["Table", "StreamArn"]}
+    assert template()["Resources"]["Table"]["Properties"]["StreamSpecification"] == {
+        "StreamViewType": "NEW_AND_OLD_IMAGES"
+    }
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert mapping["MaximumRetryAttempts"] > 0
+    assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == {
+        "Fn::GetAtt": ["PublishDeadLetterQueue", "Arn"]
+    }
+    # A request's worth of messages in one batch, and all of them in an event.
+    assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (1000, 2)
+
+
+def test_the_stream_has_no_more_patterns_than_lambda_takes_and_none_of_content() -> None:
+    filters = resources("AWS::Lambda::EventSourceMapping")["PublishDeletionsMapping"]["FilterCriteria"][
+        "Filters"
+    ]
+    assert len(filters) <= 5
+    for each in filters:
+        keys = json.loads(each["Pattern"])["dynamodb"]["Keys"]
+        assert keys in ({"sk": {"S": ["MESSAGE"]}}, {"pk": {"S": [{"prefix": "SWEEP#"}]}})
 
 
 def test_no_function_reserves_concurrency_so_that_small_accounts_can_deploy() -> None:

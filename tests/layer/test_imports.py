@@ -22,7 +22,7 @@ FLOORS = (
         "vocabulary",
     },
     {"table"},
-    {"http", "deletions"},
+    {"http", "deletions", "events"},
     {"webhooks", "linked", "history"},
 )
 """From the ground up; functions/ and cli/ stand above them all."""

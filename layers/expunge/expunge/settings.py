@@ -24,6 +24,12 @@ def settings() -> Settings:
     )
 
 
+@cache
+def event_bus() -> str:
+    """Read the name of the EventBridge bus that events are put on. Raises KeyError like settings()."""
+    return os.environ["EVENT_BUS_NAME"]
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
     """Where a provider of linked accounts is reached: not at all if `base_url` is empty."""

@@ -30,6 +30,19 @@ def between(start: int | None, end: int | None) -> range:
     return range(end, start) if end < start else range(start + 1, end + 1)
 
 
+def asked(within: range) -> dict[str, str]:
+    """Write a range as the API has it: messages before `start`, from `end` on; what says nothing is left out.
+
+    It means the same as what was asked for, and need not be written in the same way.
+    """
+    said = {}
+    if within.stop < END:
+        said["start"] = str(within.stop)
+    if within.start > 0:
+        said["end"] = str(within.start)
+    return said
+
+
 def order(timetoken: int) -> str:
     """Write it with leading zeros, so that sorting texts sorts timetokens."""
     return f"{timetoken:019d}"

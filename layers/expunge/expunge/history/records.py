@@ -30,12 +30,8 @@ def record(sweep: Sweep, progress: Progress, record_days: int) -> Record:
     `start` and `end` are as the API has them, and mean the same as those that were asked for: messages
     before `start`, from `end` on; one that says nothing is left out.
     """
-    deletion, within = sweep.deletion, sweep.timetokens
-    about: dict[str, object] = {"channels": list(sweep.channels)}
-    if within.stop < timetokens.END:
-        about["start"] = str(within.stop)
-    if within.start > 0:
-        about["end"] = str(within.start)
+    deletion = sweep.deletion
+    about = {"channels": list(sweep.channels), **timetokens.asked(sweep.timetokens)}
     day = timedelta(days=1)
     kept = max(
         timestamps.parse(deletion.deleted_at) + record_days * day, timestamps.parse(deletion.purge_at) + day

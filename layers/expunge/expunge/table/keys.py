@@ -11,6 +11,7 @@ API keys are in both: by their id, and by account. Every key of a message starts
 cannot meet, whatever ids they choose.
 """
 
+from typing import NamedTuple
 from zlib import crc32
 
 MESSAGE = "MESSAGE"
@@ -89,6 +90,29 @@ def live_of_type(live: str, event_type: str) -> str:
 def live_order(received_at: str, message_id: str) -> str:
     """``state_sk`` of a living webhook message: fixed-width time first, so that a range is a window."""
     return f"{received_at}#{message_id}"
+
+
+class Identity(NamedTuple):
+    """Which message a partition key is of; `owner` is an account or, if there is a `channel`, a sub key."""
+
+    family: str
+    owner: str
+    id: str
+    channel: str | None = None
+
+
+def identity(pk: str) -> Identity:
+    """Read a message's partition key; the id of a channel's message is its timetoken. Raises ValueError."""
+    family, owner, rest = pk.split("#", 2)
+    where, _, last = rest.rpartition("#")
+    match family:
+        case "INBOUND" | "OUTBOUND" | "LINKED" if last and not where:
+            return Identity(family.lower(), owner, last)
+        case "PULL" if last and where and "#" not in where:
+            return Identity("pull", owner, last)
+        case "CHANNEL" if where:
+            return Identity("channel", owner, str(int(last)), where)
+    raise ValueError("no message's key")
 
 
 def message_id(pk: str) -> str:
@@ -193,9 +217,12 @@ SWEEP_SHARDS = 4
 """The list of all unfinished background deletions spreads over this many partitions of ``by_state``."""
 
 
+SWEEP = "SWEEP#"
+
+
 def sweeps(sub_key: str) -> str:
     """Partition of a keyset's unfinished background deletions, oldest first."""
-    return f"SWEEP#{sub_key}"
+    return SWEEP + sub_key
 
 
 def sweep_shard(sub_key: str) -> str:
