@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "restore": ("cli.restore:restore", "Make live again what a request deleted."),
     "purge": ("cli.purge:purge", "Remove for good what is due, as the scheduled function does."),
     "hold": ("cli.hold:hold", "Keep messages from being removed: place, list and release holds."),
+    "check": ("cli.check:check", "Look through the table for what should not be there, and mend it."),
     "key": ("cli.key:key", "Make, list and revoke API keys."),
     "token": ("cli.token:token", "Issue a token that permits deleting from the history of channels."),
 }

@@ -1,0 +1,373 @@
+import json
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cli import check
+from cli.dynamodb import client as connect
+from cli.main import run
+from expunge.deadline import Deadline
+from expunge.deletions.soft_delete import Deletion, Target, soft_delete
+from expunge.table import keys
+from expunge.table.store import Store, key
+from tests.world import ACCOUNT, INBOUND, LINKED, SUB_KEY, World, at, message_id
+
+DELETED_AT = "2026-04-02T00:00:00.000Z"
+PURGE_AT = "2026-05-02T00:00:00.000Z"
+DELETION = {
+    "deleted_at": DELETED_AT,
+    "deleted_by": "key_1",
+    "delete_request_id": "req_1",
+    "purge_at": PURGE_AT,
+}
+BIN = keys.bin_shard
+
+Line = dict[str, Any]
+
+
+@pytest.fixture
+def checked(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, list[Line]]]:
+    """Exit status and lines of a check, in the order of the keys."""
+
+    def run_check(*options: str) -> tuple[int, list[Line]]:
+        status = run(["check", "--dynamodb-url", "aws", *options])
+        out, err = capsys.readouterr()
+        assert err == ""
+        lines = [json.loads(line) for line in out.splitlines()]
+        return status, sorted(lines, key=lambda line: (line["pk"], line["sk"]))
+
+    return run_check
+
+
+def pk(number: int) -> str:
+    return keys.message("INBOUND", ACCOUNT, message_id(number))
+
+
+def change(world: World, pk: str, expression: str, **values: str) -> None:
+    """What a writer does who keeps to no rules."""
+    more: Any = {"ExpressionAttributeValues": {f":{name}": {"S": text} for name, text in values.items()}}
+    world.store.client.update_item(
+        TableName=world.store.table,
+        Key=key(pk, keys.MESSAGE),
+        UpdateExpression=expression,
+        ExpressionAttributeNames={
+            f"#{name}": name for name in ("status", "kind") if f"#{name}" in expression
+        },
+        **(more if values else {}),
+    )
+
+
+def put(world: World, pk: str, sk: str, **attributes: Any) -> None:
+    world.store.client.put_item(TableName=world.store.table, Item=key(pk, sk) | attributes)
+
+
+def content(text: bytes = b"1") -> dict[str, Any]:
+    return {"payload": {"B": zlib.compress(text)}}
+
+
+def remove(world: World, pk: str, sk: str) -> None:
+    world.store.client.delete_item(TableName=world.store.table, Key=key(pk, sk))
+
+
+def everything(world: World) -> list[Any]:
+    items: list[Any] = world.store.client.scan(TableName=world.store.table)["Items"]
+    return sorted(items, key=lambda item: (item["pk"]["S"], item["sk"]["S"]))
+
+
+def wrong(pk: str, sk: str, what: str, *, mended: bool) -> Line:
+    return {"pk": pk, "sk": sk, "wrong": what, "mended": mended}
+
+
+def test_what_the_service_keeps_in_its_table_is_no_fault(
+    world: World, checked: Callable[..., tuple[int, list[Line]]]
+) -> None:
+    world.api_key()
+    world.inbound_endpoint()
+    world.keyset()
+    world.auth_grant("auth", "ch1")
+    world.linked_account()
+    world.message(1)
+    world.message(2, **DELETION)
+    world.message(3, payload=None)
+    world.message(4, restored_at=DELETED_AT, restored_by="key_1")
+    world.event(5)
+    world.outbound_message(6, **DELETION)
+    world.linked_message()
+    world.linked_message(id=LINKED.replace("01H", "02H"), **DELETION)
+    world.channel_messages("ch#1", 17000000000000000)
+    world.channel_messages("ch1", 17000000000000001, **DELETION)
+    put(world, pk(7), keys.MESSAGE, purged_at={"S": PURGE_AT}, keep_until={"N": "1"})
+    change(world, pk(2), "SET state_pk = :held", held=keys.parked(keys.bin_shard(pk(2))))
+    put(world, "HOLD", "hold_1", reason={"S": "lawsuit"})
+    put(world, keys.sweeps(SUB_KEY), "2026#req_1", state_pk={"S": keys.sweep_shard(SUB_KEY)})
+    before = everything(world)
+
+    assert checked("--mend") == (0, [])
+    assert everything(world) == before
+
+
+def test_content_without_a_living_record_is_deleted(
+    world: World, checked: Callable[..., tuple[int, list[Line]]]
+) -> None:
+    world.message(1)
+    world.message(2)
+    remove(world, pk(2), keys.MESSAGE)
+    put(world, pk(3), keys.MESSAGE, purged_at={"S": PURGE_AT}, keep_until={"N": "1"})
+    put(world, pk(3), keys.CONTENT, **content())
+    linked = keys.linked_message(ACCOUNT, LINKED)
+    world.linked_message(**DELETION)
+    put(world, linked, keys.CONTENT, **content())
+    put(world, pk(4), keys.CONTENT, payload={"S": "no content of ours"})
+    put(world, pk(5), keys.CONTENT)
+
+    def found(*, mended: bool) -> list[Line]:
+        return [
+            wrong(pk(2), "CONTENT", "content without a record", mended=mended),
+            wrong(pk(3), "CONTENT", "content of a message that was purged", mended=mended),
+            wrong(pk(4), "CONTENT", "content without a record", mended=mended),
+            wrong(pk(5), "CONTENT", "content without a record", mended=mended),
+            wrong(linked, "CONTENT", "content of a message that was erased", mended=mended),
+        ]
+
+    before = everything(world)
+    assert checked() == (1, found(mended=False))
+    assert everything(world) == before
+
+    assert checked("--mend") == (0, found(mended=True))
+    gone = {
+        (pk(2), "CONTENT"),
+        (pk(3), "CONTENT"),
+        (pk(4), "CONTENT"),
+        (pk(5), "CONTENT"),
+        (linked, "CONTENT"),
+    }
+    assert everything(world) == [each for each in before if (each["pk"]["S"], each["sk"]["S"]) not in gone]
+    assert checked() == (0, [])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "REMOVE state_pk, state_sk",
+        "SET state_pk = :place, state_sk = :order",
+        "SET group_pk = :place",
+        "SET state_sk = :order",
+    ],
+)
+def test_flags_without_a_place_in_the_bin_are_put_there(
+    world: World, checked: Callable[..., tuple[int, list[Line]]], damage: str
+) -> None:
+    world.message(1, **DELETION)
+    before = everything(world)
+    values = {"place": keys.live("INBOUND", ACCOUNT, INBOUND, "succeeded"), "order": at(1)}
+    change(world, pk(1), damage, **{name: text for name, text in values.items() if f":{name}" in damage})
+
+    fault = "flags without a place in the bin"
+    assert checked() == (1, [wrong(pk(1), "MESSAGE", fault, mended=False)])
+    assert checked("--mend") == (0, [wrong(pk(1), "MESSAGE", fault, mended=True)])
+    assert everything(world) == before
+
+
+@pytest.mark.parametrize("damage", ["SET #status = :new", "REMOVE state_pk, group_pk", "SET state_sk = :new"])
+def test_a_place_that_disagrees_with_the_status_is_moved(
+    world: World, checked: Callable[..., tuple[int, list[Line]]], damage: str
+) -> None:
+    world.message(1)
+    change(world, pk(1), damage, **({"new": "queued"} if ":new" in damage else {}))
+
+    fault = "a place that disagrees with the status"
+    assert checked() == (1, [wrong(pk(1), "MESSAGE", fault, mended=False)])
+    assert checked("--mend") == (0, [wrong(pk(1), "MESSAGE", fault, mended=True)])
+
+    [item] = world.items()
+    status = "queued" if "status" in damage else "succeeded"
+    assert item["status"] == status
+    assert item["state_pk"] == keys.live("INBOUND", ACCOUNT, INBOUND, status)
+    assert item["state_sk"] == keys.live_order(at(1), message_id(1))
+    shard = keys.account_shard(message_id(1))
+    assert item["group_pk"] == keys.live_of_account("INBOUND", ACCOUNT, status, shard)
+    assert world.live() == {message_id(1)}
+
+
+def test_a_living_message_in_the_bin_is_put_among_the_living(
+    world: World, checked: Callable[..., tuple[int, list[Line]]]
+) -> None:
+    world.channel_messages("ch1", 17000000000000000)
+    before = everything(world)
+    [item] = world.items()
+    order = keys.bin_order(PURGE_AT, item["pk"])
+    change(world, item["pk"], "SET state_pk = :bin, state_sk = :order", bin=BIN(item["pk"]), order=order)
+
+    status, [line] = checked("--mend")
+    assert (status, line["mended"]) == (0, True)
+    assert everything(world) == before
+
+
+def test_a_linked_message_that_lives_has_no_place(
+    world: World, checked: Callable[..., tuple[int, list[Line]]]
+) -> None:
+    world.linked_message()
+    before = everything(world)
+    change(world, keys.linked_message(ACCOUNT, LINKED), "SET state_pk = :bin", bin="BIN#01")
+
+    assert checked("--mend")[0] == 0
+    assert everything(world) == before
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        ("REMOVE #kind", "its kind is none of messages"),
+        ("REMOVE #status", 'inbound_message lacks "status"'),
+        (
+            "SET endpoint_id = :x",
+            "inbound_endpoint_id must be a UUID such as 01961e00-0000-7000-8000-000000000001",
+        ),
+        ("SET account_id = :x", "its key is not that of its attributes"),
+        (
+            "SET received_at = :x",
+            "received_at must be an RFC 3339 time with an offset, such as 2026-04-05T14:23:11Z",
+        ),
+        (
+            "SET purge_at = received_at",
+            'inbound_message lacks "deleted_at", which goes with the other fields of a deletion',
+        ),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_only_reported(
+    world: World, checked: Callable[..., tuple[int, list[Line]]], damage: str, why: str
+) -> None:
+    world.message(1)
+    change(world, pk(1), damage, **({"x": "secret"} if ":x" in damage else {}))
+    before = everything(world)
+
+    fault = wrong(pk(1), "MESSAGE", f"a record that cannot be read: {why}", mended=False)
+    assert checked("--mend") == (1, [fault])
+    assert everything(world) == before
+
+
+def test_a_date_that_the_purge_could_not_compare_is_reported(
+    world: World, checked: Callable[..., tuple[int, list[Line]]]
+) -> None:
+    world.message(1, **DELETION)
+    change(world, pk(1), "SET purge_at = :due", due="2026-05-02T00:00:00Z")
+
+    why = "purge_at must be UTC to the millisecond, such as 2026-04-05T14:23:11.000Z"
+    fault = wrong(pk(1), "MESSAGE", f"a record that cannot be read: {why}", mended=False)
+    assert checked("--mend") == (1, [fault])
+
+
+@pytest.mark.parametrize("text", [b"not JSON", b"[" * 400_000, b" " * 400_000 + b"1"])
+def test_content_that_cannot_be_read_is_only_reported(
+    world: World, checked: Callable[..., tuple[int, list[Line]]], text: bytes
+) -> None:
+    world.message(1)
+    put(world, pk(1), keys.CONTENT, **content(text))
+
+    fault = wrong(pk(1), "CONTENT", "content that cannot be read: it is no compressed JSON", mended=False)
+    assert checked("--mend") == (1, [fault])
+
+
+def test_a_page_that_ends_between_content_and_record_shows_no_fault(
+    world: World, checked: Callable[..., tuple[int, list[Line]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        world.message(number)
+
+    def with_small_pages(url: str) -> Any:
+        client: Any = connect(url)
+        whole = client.scan
+        monkeypatch.setattr(client, "scan", lambda **arguments: whole(**arguments, Limit=1))
+        return client
+
+    monkeypatch.setattr("cli.check.connect", with_small_pages)
+    assert checked("--mend") == (0, [])
+    assert len(everything(world)) == 10
+
+
+def delete(world: World) -> None:
+    deletion = Deletion("req_2", "key_2", DELETED_AT, PURGE_AT)
+    assert soft_delete(world.store, [Target(deletion, pk(1))], Deadline.never()) is None
+
+
+def restore(world: World) -> None:
+    place = {"state_pk": keys.live("INBOUND", ACCOUNT, INBOUND, "succeeded")}
+    place |= {"state_sk": keys.live_order(at(1), message_id(1))}
+    shard = keys.account_shard(message_id(1))
+    place["group_pk"] = keys.live_of_account("INBOUND", ACCOUNT, "succeeded", shard)
+    change(
+        world,
+        pk(1),
+        "SET state_pk = :state_pk, state_sk = :state_sk, group_pk = :group_pk"
+        " REMOVE deleted_at, deleted_by, delete_request_id, purge_at",
+        **place,
+    )
+
+
+def purge(world: World) -> None:
+    remove(world, pk(1), keys.CONTENT)
+    remove(world, pk(1), keys.MESSAGE)
+
+
+def store(world: World) -> None:
+    world.message(1)
+
+
+def store_deleted(world: World) -> None:
+    world.message(1, **DELETION)
+
+
+MEANWHILE: list[Callable[[World], None]] = [delete, restore, purge, store, store_deleted]
+DAMAGE: list[Callable[[World], None]] = [
+    lambda world: remove(world, pk(1), keys.MESSAGE),
+    lambda world: change(world, pk(1), "REMOVE state_pk, state_sk"),
+    lambda world: change(world, pk(1), "SET state_sk = :new", new="0"),
+]
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    before=st.sampled_from([store, store_deleted]),
+    damage=st.sampled_from(DAMAGE),
+    meanwhile=st.lists(st.sampled_from(MEANWHILE), max_size=3),
+)
+def test_a_mend_takes_nothing_from_what_a_writer_stores_meanwhile(
+    world: World,
+    before: Callable[[World], None],
+    damage: Callable[[World], None],
+    meanwhile: list[Callable[[World], None]],
+) -> None:
+    """Writers come in between the look and the write, each time."""
+    before(world)
+    damage(world)
+    seen: list[Any] = []
+    transact = Store.transact
+
+    def raced(*arguments: Any) -> None:
+        if meanwhile:
+            meanwhile.pop()(world)
+        seen[:] = everything(world)
+        transact(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "transact", raced)
+        found = list(check.findings(world.store, mend=True, looked_at=lambda _: None))
+
+    assert found
+    left = everything(world)
+    if any(item["sk"]["S"] == keys.MESSAGE for item in seen):
+        assert [without_place(item) for item in left] == [without_place(item) for item in seen]
+    else:
+        assert left == []
+    assert list(check.findings(world.store, mend=False, looked_at=lambda _: None)) == [
+        each for each in found if not each.mended
+    ]
+    purge(world)
+
+
+def without_place(item: Any) -> Any:
+    return {name: value for name, value in item.items() if name not in ("state_pk", "state_sk", "group_pk")}
