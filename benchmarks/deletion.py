@@ -43,18 +43,18 @@ import delete_inbound_messages
 import delete_pull_events
 from benchmarks.harness import Row, show
 from cli.load import load_files
-from cli.transactions import MAX_BYTES, THREADS
 from expunge.deletions.soft_delete import Deletion, Target
 from expunge.table import keys
 from expunge.table.search import Partition
 from expunge.table.store import store
+from expunge.table.storing import AT_ONCE, MAX_BYTES
 from expunge.vocabulary import INBOUND_STATUSES
 from tests.engines.tenant import TABLE, Tenant, chunks, puts_of
 from tests.world import Context, call
 
 ROUNDS = 5
 
-IN_FLIGHT = 2 * THREADS * MAX_BYTES / 1e6
+IN_FLIGHT = 2 * AT_ONCE * MAX_BYTES / 1e6
 """Megabytes of the transactions that `load` has on their way: whether all are full at once is chance."""
 
 

@@ -13,8 +13,9 @@ from cli import settings
 from cli.dynamodb import client as connect
 from cli.dynamodb import store_options
 from expunge.table import keys
-from expunge.table.items import ENDPOINT, Item
-from expunge.table.records import MESSAGE_KINDS, Message
+from expunge.table.records import MESSAGE_KINDS
+from expunge.table.shown import after_payload, before_payload
+from expunge.table.store import Item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -121,19 +122,15 @@ def _contents(client: "DynamoDBClient", table: str, partitions: list[dict[str, s
 
 
 def _line(metadata: Item, content: Item | None) -> bytes:
-    model = MESSAGE_KINDS[metadata["kind"]["S"]]
-    parts = [_members({field: metadata[ENDPOINT.get(field, field)]["S"] for field in model.own_fields()})]
+    parts = [_members(before_payload(metadata))]
     if content is not None:
         parts.append(b'"payload":' + zlib.decompress(content["payload"]["B"]))
-    parts += [
-        _members({field: metadata[field]["S"] for field in fields})
-        for fields in (Message.DELETION, Message.RESTORE)
-        if fields[0] in metadata
-    ]
+    if added := after_payload(metadata):
+        parts.append(_members(added))
     return b"{" + b",".join(parts) + b"}\n"
 
 
-def _members(fields: dict[str, str]) -> bytes:
+def _members(fields: dict[str, Any]) -> bytes:
     return to_json(fields)[1:-1]
 
 

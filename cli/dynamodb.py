@@ -1,6 +1,5 @@
 """The DynamoDB that a command talks to: embedded, DynamoDB Local or AWS's own."""
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -62,8 +61,7 @@ def client(url: str) -> "DynamoDBClient":
 
 def soon() -> Deadline:
     """A deadline for a call that somebody waits for: half a minute from now."""
-    end = time.monotonic() + 30
-    return Deadline(lambda: int(1000 * (end - time.monotonic())))
+    return Deadline.within(30)
 
 
 def create_table(client: "DynamoDBClient", name: str, *, stream: bool = True) -> bool:

@@ -15,10 +15,11 @@ import click
 from cli.dynamodb import client as connect
 from cli.dynamodb import store_options
 from cli.settings import Place, lacking, owner
-from cli.transactions import Change, write
-from expunge.table.items import writes
-from expunge.table.records import MAX_LINE, MESSAGE_KINDS, BadLine, Message, Record, parse
+from expunge.deadline import Deadline
+from expunge.errors import OutOfTime, Throttled
+from expunge.table.records import MAX_LINE, BadLine, Message, Record, parse
 from expunge.table.store import Store
+from expunge.table.storing import Outcome, Storing, store_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -41,7 +42,9 @@ class LoadResult:
     kept: int
     """Messages left alone because they are deleted in the table."""
     revoked: int
-    """API keys left alone because they are revoked in the table."""
+    """API keys and grants left alone because they are revoked in the table."""
+    outdated: int = 0
+    """Messages left alone because their version in the table is as high or higher."""
     withheld: Mapping[str, int] = field(default_factory=dict)
     """Lines by kind that were passed over because they lack a secret, as `dump --settings` prints them."""
     astray: Mapping[Place, int] = field(default_factory=dict)
@@ -57,6 +60,8 @@ class LoadResult:
         said = f"loaded {self.records} records" + (f": {kinds}" if kinds else "")
         if self.kept:
             said += f"; {self.kept} already deleted, left as they are"
+        if self.outdated:
+            said += f"; {self.outdated} of no newer version, left as they are"
         if self.revoked:
             said += f"; {self.revoked} revoked, left as they are"
         return said
@@ -114,14 +119,15 @@ def load_files(
     with tempfile.TemporaryFile(prefix="expunge-load-") as spool:
         checked = _check(paths, spool, progress=progress)
         spool.seek(0)
-        refused: Counter[str] = Counter()
+        outcomes: Counter[Outcome] = Counter()
         if checked.kinds:
             client.describe_table(TableName=table)  # a table that is not there is no reason to try for long
-            refused = _write(client, table, spool, checked.kinds.total(), progress=progress)
+            outcomes = _store(Store(client, table), spool, checked.kinds.total(), progress=progress)
     return LoadResult(
         kinds=dict(sorted(checked.kinds.items())),
-        kept=sum(refused[kind] for kind in MESSAGE_KINDS),
-        revoked=refused["api_key"],
+        kept=outcomes[Outcome.DELETED],
+        revoked=outcomes[Outcome.REVOKED],
+        outdated=outcomes[Outcome.OUTDATED],
         withheld=dict(sorted(checked.withheld.items())),
         # Looked up last: what the files bring is there by now.
         astray={place: checked.owners[place] for place in lacking(Store(client, table), checked.owners)},
@@ -154,18 +160,29 @@ def _check(paths: Sequence[Path], spool: IO[bytes], *, progress: bool) -> _Check
             for number, line in enumerate(_lines(path), start=1):
                 record = _record(line.removeprefix(_BOM) if number == 1 else line, path, number)
                 if record is not None and checked.note(record):
-                    pickle.dump(Change(record.kind, writes(record)), spool)
+                    pickle.dump(Storing.of(record), spool)
                 advance(len(line))
     return checked
 
 
-def _write(
-    client: "DynamoDBClient", table: str, spool: IO[bytes], count: int, *, progress: bool
-) -> Counter[str]:
+def _store(store: Store, spool: IO[bytes], count: int, *, progress: bool) -> Counter[Outcome]:
+    outcomes: Counter[Outcome] = Counter()
     # The file has no name by which anyone else could write to it.
-    changes: Iterator[Change] = (pickle.load(spool) for _ in range(count))  # noqa: S301
+    records: Iterator[Storing] = (pickle.load(spool) for _ in range(count))  # noqa: S301
     with _bar("writing", count, shown=progress) as advance:
-        return write(client, table, changes, advance)
+
+        def landed(some: Sequence[Storing]) -> None:
+            outcomes.update(record.outcome for record in some)
+            advance(len(some))
+
+        try:
+            store_all(store, records, Deadline.never(), landed, lambda: Deadline.within(_PATIENCE))
+        except (Throttled, OutOfTime) as error:
+            raise click.ClickException(
+                "the table takes no writes at the moment;"
+                " what is written stays, and the same command continues"
+            ) from error
+    return outcomes
 
 
 def _record(line: bytes, path: Path, number: int) -> Record | None:
@@ -212,6 +229,9 @@ def _bar(label: str, length: int | None, *, shown: bool) -> Iterator[Callable[[i
         bar.finish()
         bar.render_progress()
 
+
+_PATIENCE: Final = 22.0
+"""Seconds for a transaction, of which attempts take the first 10 and answers to them the rest."""
 
 _NAMED: Final = 10
 """Of what is missing, so many are named."""

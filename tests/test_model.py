@@ -33,7 +33,7 @@ from expunge import settings as environment
 from expunge import timestamps, timetokens
 from expunge.linked import providers
 from expunge.table import keys
-from expunge.table.items import writes
+from expunge.table.items import items
 from expunge.table.records import parse
 from expunge.table.store import CLIENT_CONFIG, Store
 from purge import handler as purge
@@ -110,7 +110,7 @@ class Model:
 
 def item_of(record: Record) -> dict[str, str]:
     """The metadata of a living message as the table must hold it, but for the time at which it was stored."""
-    item = writes(parse(json.dumps(record).encode()))[0]["Put"]["Item"]
+    item = items(parse(json.dumps(record).encode()))[0]
     return {name: value["S"] for name, value in item.items() if name != "stored_at"}
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from expunge import timestamps
 from expunge.table import keys
-from expunge.table.items import writes
+from expunge.table.items import items
 from expunge.table.records import parse
 from expunge.table.store import Store, store
 
@@ -127,11 +127,8 @@ class World:
 
     def load(self, *records: dict[str, Any]) -> None:
         for record in records:
-            for write in writes(parse(json.dumps(record).encode())):
-                if "Put" in write:
-                    self.store.client.put_item(TableName=self.store.table, Item=write["Put"]["Item"])
-                elif "Update" in write:
-                    self.store.client.update_item(TableName=self.store.table, **write["Update"])
+            for item in items(parse(json.dumps(record).encode())):
+                self.store.client.put_item(TableName=self.store.table, Item=item)
 
     def api_key(self, key: str = KEY, account_id: str = ACCOUNT, **fields: Any) -> None:
         """A key that is in use, so that no test but that of it meets the write of a day's first use."""

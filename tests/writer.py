@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from expunge.table.items import writes
+from expunge.table.items import items
 from expunge.table.records import parse
 from tests.world import ACCOUNT, INBOUND, PULL, World, at, message_id
 
@@ -43,7 +43,7 @@ class Writer:
     def set_status(self, message_id: str, status: str) -> bool:
         """Move a message to another status and place in the index; False if it has been deleted meanwhile."""
         old, new = self.records[message_id], self.records[message_id] | {"status": status}
-        item = writes(parse(json.dumps(new).encode()))[0]["Put"]["Item"]
+        item = items(parse(json.dumps(new).encode()))[0]
         places = [name for name in ("state_pk", "group_pk") if name in item]
         try:
             self.world.store.client.update_item(

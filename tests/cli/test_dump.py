@@ -11,7 +11,8 @@ from cli.dynamodb import create_table
 from cli.load import load_files
 from cli.main import run
 from cli.settings import OWNED
-from expunge.table.items import Item, key_id, writes
+from expunge.table.items import Item, key_id
+from expunge.table.items import items as stored
 from expunge.table.records import KINDS, MESSAGE_KINDS, parse
 from expunge.vocabulary import MAX_PAYLOAD
 from tests.world import World
@@ -197,8 +198,8 @@ class Pages:
 
 
 def items(line: str) -> tuple[Item, Item]:
-    metadata, content = writes(parse(line.encode()))
-    return metadata["Put"]["Item"], content["Put"]["Item"]
+    metadata, content = stored(parse(line.encode()))
+    return metadata, content
 
 
 def dumped_from(client: Any) -> list[str]:

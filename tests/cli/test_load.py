@@ -3,26 +3,25 @@ import json
 import os
 import sys
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Thread
 from typing import Any
 
 import click
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError
 
-from cli import transactions
+from cli import load as load_module
 from cli.load import BadInput, LoadResult, load_files
 from cli.main import run
 from cli.settings import OWNED, OWNER, lacking, owner
 from cli.template import TEMPLATE
-from cli.transactions import Change, write
 from expunge import timestamps
 from expunge.table import keys
-from expunge.table.items import key_id, writes
-from expunge.table.records import KINDS, MESSAGE_KINDS, InboundMessage, parse
+from expunge.table.items import items, key_id
+from expunge.table.records import KINDS, MESSAGE_KINDS, InboundMessage
 from tests.world import LINKED, World
 
 ENDPOINT = "01961e00-0000-7000-8000-000000000001"
@@ -212,7 +211,7 @@ def test_endpoints_are_kept_under_their_account(world: World, file: Files) -> No
 
 
 def test_every_kind_has_its_items() -> None:
-    assert {type_ for type_ in writes.registry if type_ is not object} == set(KINDS.values())
+    assert {type_ for type_ in items.registry if type_ is not object} == set(KINDS.values())
 
 
 def test_a_bad_last_line_of_the_last_file_leaves_the_table_empty(world: World, file: Files) -> None:
@@ -454,146 +453,33 @@ def test_a_table_that_is_not_there_is_exit_status_1(file: Files, capsys: pytest.
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def failure(code: str, reasons: Sequence[str] = (), status: int = 400) -> ClientError:
-    response: Any = {
-        "Error": {"Code": code, "Message": code},
-        "ResponseMetadata": {"HTTPStatusCode": status},
-        "CancellationReasons": [{"Code": reason} for reason in reasons],
-    }
-    return ClientError(response, "TransactWriteItems")
-
-
-class Flaky:
-    """A client whose transactions fail, one way after the other."""
-
-    def __init__(self, client: Any, *failures: Exception) -> None:
-        self.client = client
-        self.failures = list(failures)
-        self.sent: list[Any] = []
-
-    def transact_write_items(self, **arguments: Any) -> Any:
-        self.sent.append(arguments)
-        if self.failures:
-            raise self.failures.pop(0)
-        return self.client.transact_write_items(**arguments)
-
-
-class Elephant:
-    """A client that takes every transaction and holds it against what DynamoDB admits."""
-
-    def __init__(self) -> None:
-        self.lock = Lock()
-        self.writing: set[tuple[str, str]] = set()
-        self.written: list[list[Any]] = []
-        self.overtaken = Event()
-
-    def transact_write_items(self, **arguments: Any) -> None:
-        items = [entry["Put"]["Item"] for entry in arguments["TransactItems"] if "Put" in entry]
-        items += [entry["Delete"]["Key"] for entry in arguments["TransactItems"] if "Delete" in entry]
-        touched = [(item["pk"]["S"], item["sk"]["S"]) for item in items]
-        with self.lock:
-            assert len(touched) == len(set(touched)) <= 100
-            if not self.writing.isdisjoint(touched):
-                self.overtaken.set()
-            assert sum(len(item.get("payload", {}).get("B", b"")) for item in items) <= 2_000_000
-            self.writing.update(touched)
-        # The first takes its time, so that another of the same items would meet it here.
-        if not self.written:
-            self.overtaken.wait(0.2)
-        with self.lock:
-            self.written.append(items)
-            self.writing.difference_update(touched)
-
-
-def changes(*records: Record) -> list[Change]:
-    return [
-        Change(record["kind"], writes(parse(json.dumps(record).encode(errors="surrogatepass"))))
-        for record in records
-    ]
-
-
-def ignore(_count: int) -> None:
-    pass
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transactions, "FIRST_DELAY", 0)
-
-
-@pytest.mark.usefixtures("impatient")
-def test_what_passes_is_tried_again_with_the_same_token(world: World) -> None:
-    client: Any = Flaky(
-        world.store.client,
-        failure("ThrottlingException"),
-        failure("InternalServerError", status=500),
-        failure("TransactionInProgressException"),
-        failure("TransactionCanceledException", ["None", "TransactionConflict"]),
-        failure("TransactionCanceledException", ["ThrottlingError", "ProvisionedThroughputExceeded"]),
-        ReadTimeoutError(endpoint_url="http://127.0.0.1"),
-    )
-    assert write(client, world.store.table, changes(inbound(1)), ignore) == {}
-    assert len(client.sent) == 7
-    assert client.sent == [client.sent[0]] * 7
-    assert set(table(world)) == {(pk(1), "MESSAGE")}
-
-
-def test_refused_messages_are_left_out_with_their_content_and_the_rest_is_sent_under_a_new_token(
-    world: World,
+def test_a_table_that_takes_no_writes_is_given_up_with_a_sentence(
+    world: World, file: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refused = ["None", "None", "ConditionalCheckFailed", "None", "None", "None"]
-    client: Any = Flaky(world.store.client, failure("TransactionCanceledException", refused))
-    done: list[int] = []
-    records = changes(inbound(1, payload=1), inbound(2, payload=2), inbound(3, payload=3))
-    assert write(client, world.store.table, records, done.append) == {"inbound_message": 1}
-    assert {key[0] for key in table(world)} == {pk(1), pk(3)}
-    assert client.sent[0]["ClientRequestToken"] != client.sent[1]["ClientRequestToken"]
-    assert done == [3]
+    """The file is not loaded in part without a word."""
+    path = file(inbound(1))
+    sent: list[Any] = []
 
+    def refuse(**arguments: Any) -> None:
+        sent.append(arguments)
+        response: Any = {
+            "Error": {"Code": "ThrottlingException"},
+            "ResponseMetadata": {"HTTPStatusCode": 400},
+        }
+        raise ClientError(response, "TransactWriteItems")
 
-@pytest.mark.usefixtures("impatient")
-def test_a_table_that_takes_no_writes_is_given_up_in_time(world: World) -> None:
-    client: Any = Flaky(world.store.client, *[failure("ThrottlingException")] * 99)
+    monkeypatch.setattr(world.store.client, "transact_write_items", refuse)
+    monkeypatch.setattr(load_module, "_PATIENCE", 0.5)
     with pytest.raises(click.ClickException) as caught:
-        write(client, world.store.table, changes(inbound(1)), ignore)
+        load(world, path)
     assert caught.value.exit_code == 1
     assert (
         caught.value.message
         == "the table takes no writes at the moment; what is written stays, and the same command continues"
     )
-    assert len(client.sent) == transactions.ATTEMPTS
+    assert len(sent) > 1
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        failure("AccessDeniedException"),
-        failure("TransactionCanceledException", ["ValidationError", "TransactionConflict"]),
-    ],
-)
-def test_what_does_not_pass_is_not_tried_again(world: World, error: ClientError) -> None:
-    client: Any = Flaky(world.store.client, error)
-    with pytest.raises(ClientError) as caught:
-        write(client, world.store.table, changes(inbound(1)), ignore)
-    assert caught.value is error
-    assert len(client.sent) == 1
-
-
-def test_transactions_stay_within_the_limits_and_keep_the_order_of_equal_keys() -> None:
-    client: Any = Elephant()
-    records = [inbound(n % 60, status=status) for status in ("queued", "succeeded") for n in range(500)]
-    write(client, "expunge", changes(*records), ignore)
-    final = {
-        item["pk"]["S"]: item["status"]["S"] for items in client.written for item in items if "status" in item
-    }
-    assert final == {pk(n): "succeeded" for n in range(60)}
-    assert not client.overtaken.is_set()
-    assert sum(len(items) for items in client.written) == 2 * 1000
-
-
-def test_large_contents_make_short_transactions() -> None:
-    client: Any = Elephant()
-    noise = [os.urandom(170_000).hex() for _ in range(20)]
-    write(client, "expunge", changes(*(inbound(n, payload=text) for n, text in enumerate(noise))), ignore)
-    assert sum(len(items) for items in client.written) == 40
-    assert len(client.written) > 1
+def test_messages_of_no_newer_version_are_counted(world: World, file: Files) -> None:
+    result = load(world, file(inbound(1, version=2), inbound(1, version=2), inbound(2)))
+    assert str(result) == "loaded 3 records: 3 inbound_message; 1 of no newer version, left as they are"

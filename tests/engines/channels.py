@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from expunge.table import keys
-from expunge.table.items import writes
+from expunge.table.items import items
 from expunge.table.records import parse
 from tests.engines.tenant import TABLE, chunks
 
@@ -52,15 +52,8 @@ class Channels:
                 pass
 
     def load(self, *records: dict[str, Any]) -> None:
-        made = (writes(parse(json.dumps(record | {"sub_key": self.sub_key}).encode())) for record in records)
-        pending: Any = {
-            TABLE: [
-                {"PutRequest": {"Item": each["Put"]["Item"]}}
-                for some in made
-                for each in some
-                if "Put" in each
-            ]
-        }
+        made = (items(parse(json.dumps(record | {"sub_key": self.sub_key}).encode())) for record in records)
+        pending: Any = {TABLE: [{"PutRequest": {"Item": item}} for some in made for item in some]}
         while pending:
             pending = self.dynamodb.batch_write_item(RequestItems=pending)["UnprocessedItems"]
 

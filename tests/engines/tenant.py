@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hookbridge import HookBridge
 
 from expunge.table import keys
-from expunge.table.items import writes
+from expunge.table.items import items
 from expunge.table.records import parse
 from tests.world import at
 
@@ -35,10 +35,9 @@ class Tenant:
         self.account = f"acc_{self.name}"
         self.inbound = self.pull = self.outbound = str(uuid.uuid4())
         owned = {"account_id": self.account, "id": self.inbound}
-        [key] = _writes({"kind": "api_key", "key": self.key, "account_id": self.account})
-        self.dynamodb.update_item(TableName=TABLE, **key["Update"])
         self.load(
             [
+                {"kind": "api_key", "key": self.key, "account_id": self.account},
                 {"kind": "inbound_endpoint", **owned},
                 {"kind": "pull_endpoint", **owned},
                 {"kind": "outbound_endpoint", **owned},
@@ -110,11 +109,7 @@ class Tenant:
 
 
 def puts_of(record: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"Put": {"Item": write["Put"]["Item"]}} for write in _writes(record) if "Put" in write]
-
-
-def _writes(record: dict[str, Any]) -> list[dict[str, Any]]:
-    return writes(parse(json.dumps(record).encode()))
+    return [{"Put": {"Item": item}} for item in items(parse(json.dumps(record).encode()))]
 
 
 def chunks(things: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -5,6 +5,7 @@ no more is searched for, then nothing new is written, then what is under way may
 what became of it, and then the answer goes out.
 """
 
+import time
 from collections.abc import Callable
 from copy import copy
 from typing import Protocol
@@ -50,6 +51,12 @@ class Deadline:
     def never(cls) -> "Deadline":
         """One that does not come, for work outside Lambda."""
         return cls(lambda: 10**9)
+
+    @classmethod
+    def within(cls, seconds: float) -> "Deadline":
+        """One that many seconds from now, for work outside Lambda that somebody waits for."""
+        end = time.monotonic() + seconds
+        return cls(lambda: int(1000 * (end - time.monotonic())))
 
     def for_searching(self) -> "Deadline":
         """An earlier cut-off, for reads that must leave time to delete what they find."""

@@ -1,17 +1,22 @@
-"""Records as DynamoDB items: for each kind, the writes that belong in one transaction.
+"""Records as DynamoDB items, and for each kind the writes that belong in one transaction.
+
+A message is written by an update, not a put: what the service notes on it (who restored it, which request is
+deleting it at this moment) is not the writer's and stays. No write makes a deleted message live again, and
+none with an older version changes anything; its content is written only together with it.
 
 Content is stored compressed. DynamoDB charges for size, when it is written, while it is stored and when it
 is purged; JSON shrinks to a fifth or so.
 """
 
 import zlib
+from collections.abc import Sequence
 from functools import singledispatch
 from hashlib import sha256
 from typing import Any, Final
 
 from expunge import timestamps, timetokens
 from expunge.table import keys, living
-from expunge.table.flags import assignments, flags
+from expunge.table.flags import flags
 from expunge.table.records import (
     ApiKey,
     AuthGrant,
@@ -39,115 +44,115 @@ COMPRESSION: Final = 3
 ENDPOINT: Final = {"inbound_endpoint_id": "endpoint_id", "pull_endpoint_id": "endpoint_id"}
 """Attributes that are called otherwise than the record's field, so that families share code."""
 
-_NOT_DELETED: Final = "attribute_not_exists(deleted_at)"
+_NOT_DELETED: Final = "attribute_not_exists(deleted_at) AND attribute_not_exists(purged_at)"
 _NOT_REVOKED: Final = "attribute_not_exists(revoked_at)"
 
+_NO_VERSION: Final = "attribute_not_exists(version)"
+_NEWER: Final = f"({_NO_VERSION} OR version < :version)"
 
-@singledispatch
+
 def writes(record: Record) -> list[Write]:
     """Turn a record into writes that are committed together or, where a condition fails, not at all.
 
     There are none for a record whose secret is withheld.
     """
+    if isinstance(record, Message):
+        return _of_message(*items(record))
+    if isinstance(record, ApiKey):
+        return [_of_api_key(item) for item in items(record)]
+    condition = _NOT_REVOKED if isinstance(record, AuthGrant) else None
+    return [_put(item, condition) for item in items(record)]
+
+
+@singledispatch
+def items(record: Record) -> list[Item]:
+    """Turn a record into the items that a table without it gets; none if its secret is withheld.
+
+    A message's metadata comes first, its content, if it has any, second.
+    """
     raise TypeError(f"no items are known for {type(record).__name__}")
 
 
-@writes.register
-def _api_key(record: ApiKey) -> list[Write]:
-    """Give an update, not a put, because only the table knows when the key was made and last used."""
+@items.register
+def _api_key(record: ApiKey) -> list[Item]:
     if record.withheld:
         return []
-    texts = {
-        "account_id": record.account_id,
-        "key_id": key_id(record.key),
-        "label": record.label,
-        "expires_at": record.expires_at and timestamps.micros(timestamps.parse(record.expires_at)),
-        "state_pk": keys.API_KEYS,
-        "group_pk": keys.account_keys(record.account_id),
-        "state_sk": key_id(record.key),
-    }
-    clause, values = assignments({name: text for name, text in texts.items() if text})
-    absent = [name for name, text in texts.items() if not text]
+    item = _item(
+        keys.api_key(sha256(record.key.encode()).hexdigest()),
+        keys.API_KEY,
+        account_id=record.account_id,
+        key_id=key_id(record.key),
+        label=record.label,
+        expires_at=record.expires_at and timestamps.micros(timestamps.parse(record.expires_at)),
+        state_pk=keys.API_KEYS,
+        group_pk=keys.account_keys(record.account_id),
+        state_sk=key_id(record.key),
+        created_at=timestamps.millis(timestamps.now()),
+    )
     if "scopes" in record.model_fields_set:
-        clause += ", scopes = :scopes"
-        values[":scopes"] = {"L": [{"S": scope} for scope in record.scopes]}
-    else:
-        absent.append("scopes")
-    clause += ", created_at = if_not_exists(created_at, :now)"
-    values[":now"] = {"S": timestamps.millis(timestamps.now())}
-    update = {
-        "Key": _item(keys.api_key(sha256(record.key.encode()).hexdigest()), keys.API_KEY),
-        "UpdateExpression": f"SET {clause}" + (f" REMOVE {', '.join(absent)}" if absent else ""),
-        "ConditionExpression": _NOT_REVOKED,
-        "ExpressionAttributeValues": values,
-    }
-    return [{"Update": update}]
+        item["scopes"] = {"L": [{"S": scope} for scope in record.scopes]}
+    return [item]
 
 
-@writes.register
-def _inbound_endpoint(record: InboundEndpoint) -> list[Write]:
-    return [_put(_item(keys.account(record.account_id), keys.INBOUND_ENDPOINT + record.id, name=record.name))]
+@items.register
+def _inbound_endpoint(record: InboundEndpoint) -> list[Item]:
+    return [_item(keys.account(record.account_id), keys.INBOUND_ENDPOINT + record.id, name=record.name)]
 
 
-@writes.register
-def _pull_endpoint(record: PullEndpoint) -> list[Write]:
-    return [_put(_item(keys.account(record.account_id), keys.PULL_ENDPOINT + record.id, name=record.name))]
+@items.register
+def _pull_endpoint(record: PullEndpoint) -> list[Item]:
+    return [_item(keys.account(record.account_id), keys.PULL_ENDPOINT + record.id, name=record.name)]
 
 
-@writes.register
-def _inbound_message(record: InboundMessage) -> list[Write]:
+@items.register
+def _inbound_message(record: InboundMessage) -> list[Item]:
     return _message(record, keys.message("INBOUND", record.account_id, record.id))
 
 
-@writes.register
-def _pull_event(record: PullEvent) -> list[Write]:
+@items.register
+def _pull_event(record: PullEvent) -> list[Item]:
     return _message(record, keys.pull_event(record.account_id, record.pull_endpoint_id, record.id))
 
 
-@writes.register
-def _outbound_endpoint(record: OutboundEndpoint) -> list[Write]:
-    return [
-        _put(_item(keys.account(record.account_id), keys.OUTBOUND_ENDPOINT + record.id, name=record.name))
-    ]
+@items.register
+def _outbound_endpoint(record: OutboundEndpoint) -> list[Item]:
+    return [_item(keys.account(record.account_id), keys.OUTBOUND_ENDPOINT + record.id, name=record.name)]
 
 
-@writes.register
-def _outbound_message(record: OutboundMessage) -> list[Write]:
+@items.register
+def _outbound_message(record: OutboundMessage) -> list[Item]:
     return _message(record, keys.message("OUTBOUND", record.account_id, record.id))
 
 
-@writes.register
-def _linked_account(record: LinkedAccount) -> list[Write]:
+@items.register
+def _linked_account(record: LinkedAccount) -> list[Item]:
     sk = keys.LINKED_ACCOUNT + record.id
     # "state" is a word of DynamoDB's own, which no projection may name.
-    return [
-        _put(_item(keys.account(record.account_id), sk, provider=record.provider, link_state=record.state))
-    ]
+    return [_item(keys.account(record.account_id), sk, provider=record.provider, link_state=record.state)]
 
 
-@writes.register
-def _linked_message(record: LinkedMessage) -> list[Write]:
+@items.register
+def _linked_message(record: LinkedMessage) -> list[Item]:
     pk = keys.linked_message(record.account_id, record.id)
     if not record.deleted_at:
         return _message(record, pk)
     # These are deleted for good: their content went with them.
-    metadata, content = _message(record.model_copy(update={"payload": None}), pk)
-    metadata["Put"]["Item"]["erased_at"] = metadata["Put"]["Item"]["deleted_at"]
-    return [metadata, content]
+    [metadata] = _message(record.model_copy(update={"payload": None}), pk)
+    return [metadata | {"erased_at": metadata["deleted_at"]}]
 
 
-@writes.register
-def _keyset(record: Keyset) -> list[Write]:
+@items.register
+def _keyset(record: Keyset) -> list[Item]:
     if record.withheld:
         return []
     names = {"pub_key": record.pub_key, "secret_key": record.secret_key}
     item = _item(keys.keyset(record.sub_key), keys.KEYSET, **names)
     switches = {"access_manager": record.access_manager, "delete_from_history": record.delete_from_history}
-    return [_put(item | {name: {"BOOL": on} for name, on in switches.items()})]
+    return [item | {name: {"BOOL": on} for name, on in switches.items()}]
 
 
-@writes.register
-def _auth_grant(record: AuthGrant) -> list[Write]:
+@items.register
+def _auth_grant(record: AuthGrant) -> list[Item]:
     digest = sha256(record.auth_key.encode()).hexdigest()
     expires_at = record.expires_at and timestamps.micros(timestamps.parse(record.expires_at))
     # "permissions" is a word of DynamoDB's own, too.
@@ -156,16 +161,15 @@ def _auth_grant(record: AuthGrant) -> list[Write]:
         keys.keyset(record.sub_key),
         [keys.grant(digest, name) for name in dict.fromkeys(record.channels)],
     )
-    return [_put(_item(pk, sk, expires_at=expires_at) | granted, _NOT_REVOKED) for sk in sks]
+    return [_item(pk, sk, expires_at=expires_at) | granted for sk in sks]
 
 
-@writes.register
-def _channel_message(record: ChannelMessage) -> list[Write]:
+@items.register
+def _channel_message(record: ChannelMessage) -> list[Item]:
     timetoken = timetokens.order(timetokens.parse(record.timetoken))
-    writes = _message(record, keys.channel_message(record.sub_key, record.channel, timetoken))
+    metadata, *content = _message(record, keys.channel_message(record.sub_key, record.channel, timetoken))
     # By this, a deletion that is still under way tells what was stored after it was asked for, and spares it.
-    writes[0]["Put"]["Item"]["stored_at"] = {"S": timestamps.micros(timestamps.now())}
-    return writes
+    return [metadata | {"stored_at": {"S": timestamps.micros(timestamps.now())}}, *content]
 
 
 def key_id(key: str) -> str:
@@ -173,18 +177,68 @@ def key_id(key: str) -> str:
     return "key_" + sha256(b"expunge key id\0" + key.encode()).hexdigest()[:20]
 
 
-def _message(record: Message, pk: str) -> list[Write]:
-    """Metadata and content. The condition sees to it that loading never revives a deleted message.
-
-    Where the record has no payload, that of the message it replaces goes.
-    """
+def _message(record: Message, pk: str) -> list[Item]:
     own = {ENDPOINT.get(field, field): getattr(record, field) for field in record.own_fields()}
     index = _deletion(record, pk) if record.deleted_at else living.place(own)
-    metadata = _put(_item(pk, keys.MESSAGE, **own, **_restoration(record), **index), _NOT_DELETED)
+    metadata = _item(pk, keys.MESSAGE, **own, **_restoration(record), **index)
+    if record.version is not None:
+        metadata["version"] = {"N": str(record.version)}
     if record.payload is None:
-        return [metadata, {"Delete": {"Key": _item(pk, keys.CONTENT)}}]
-    content = _item(pk, keys.CONTENT) | {"payload": {"B": zlib.compress(record.payload, COMPRESSION)}}
-    return [metadata, _put(content)]
+        return [metadata]
+    payload = {"B": zlib.compress(record.payload, COMPRESSION)}
+    return [metadata, _item(pk, keys.CONTENT) | {"payload": payload}]
+
+
+def _of_message(metadata: Item, content: Item | None = None) -> list[Write]:
+    """Give the writes of a message. Where it has no content, that of the message it replaces goes."""
+    condition = _NEWER if "version" in metadata else _NO_VERSION
+    gone = [name for name in _NOT_IN_ALL if name not in metadata]
+    update = _update(metadata, f"{_NOT_DELETED} AND {condition}", first=["stored_at"], gone=gone)
+    return [
+        update,
+        {"Delete": {"Key": _key(metadata) | {"sk": {"S": keys.CONTENT}}}}
+        if content is None
+        else _put(content),
+    ]
+
+
+_NOT_IN_ALL: Final = ("group_pk",)
+"""Attributes that the message which is replaced may have and its new record may lack."""
+
+
+def _of_api_key(item: Item) -> Write:
+    """Give an update, because only the table knows when the key was made and last used."""
+    gone = [name for name in ("label", "expires_at", "scopes") if name not in item]
+    return _update(item, _NOT_REVOKED, first=["created_at"], gone=gone)
+
+
+def _update(item: Item, condition: str, *, first: Sequence[str], gone: Sequence[str]) -> Write:
+    """Give an item's attributes to what is there or to a new item; those of `first` only if it has none.
+
+    Others than these and those that are `gone` stay as they are.
+    """
+    own = {name: value for name, value in item.items() if name not in ("pk", "sk")}
+    # "status" is a word of DynamoDB's own.
+    names = {"#status": "status"} if "status" in own else {}
+    called = {name: "#status" if name == "status" else name for name in own}
+    assigned = [
+        f"{called[name]} = " + (f"if_not_exists({name}, :{name})" if name in first else f":{name}")
+        for name in own
+    ]
+    return {
+        "Update": {
+            "Key": _key(item),
+            "UpdateExpression": f"SET {', '.join(assigned)}" + (f" REMOVE {', '.join(gone)}" if gone else ""),
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": {f":{name}": value for name, value in own.items()},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        | ({"ExpressionAttributeNames": names} if names else {})
+    }
+
+
+def _key(item: Item) -> Item:
+    return {name: item[name] for name in ("pk", "sk")}
 
 
 def _deletion(record: Message, pk: str) -> dict[str, str]:
@@ -210,5 +264,8 @@ def _item(pk: str, sk: str, **attributes: str) -> Item:
     return {name: {"S": value} for name, value in {"pk": pk, "sk": sk, **given}.items()}
 
 
-def _put(item: Item, condition: str = "") -> Write:
-    return {"Put": {"Item": item, "ConditionExpression": condition} if condition else {"Item": item}}
+def _put(item: Item, condition: str | None = None) -> Write:
+    if condition is None:
+        return {"Put": {"Item": item}}
+    returning = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    return {"Put": {"Item": item, "ConditionExpression": condition, **returning}}

@@ -24,6 +24,7 @@ from expunge.table.flags import OF_A_DELETION, OF_A_RESTORE
 from expunge.table.json_text import NotJson, compact, read
 from expunge.vocabulary import (
     ACCOUNT_ID,
+    LARGEST_VERSION,
     LONGEST_AUTH_KEY,
     LONGEST_CHANNEL,
     LONGEST_EVENT_TYPE,
@@ -130,12 +131,16 @@ SubKey = Annotated[str, Field(pattern=_whole(SUB_KEY), description="1 to 128 let
 Channel = Annotated[str, Field(min_length=1, max_length=LONGEST_CHANNEL), AfterValidator(_channel)]
 _CHANNEL: Final = f"1 to {LONGEST_CHANNEL} characters without a comma, not all of them blank"
 Payload = Annotated[Any, AfterValidator(_within_limits)]
+Version = Annotated[
+    int | None, Field(ge=0, le=LARGEST_VERSION, description=f"a whole number from 0 to {LARGEST_VERSION}")
+]
 
 
 class Record(BaseModel):
     """What every line has. Optional text is empty where the line lacks it."""
 
-    model_config = ConfigDict(strict=True, frozen=True)
+    # A model is built when it is first used: nobody needs them all, and building them takes 30 ms.
+    model_config = ConfigDict(strict=True, frozen=True, defer_build=True)
 
     kind: str
 
@@ -201,6 +206,8 @@ class Message(Record):
 
     payload: Annotated[Payload, Field(repr=False)] = None
     """Compact JSON in UTF-8; None where the line lacks it (null is a payload)."""
+    version: Version = None
+    """A record changes nothing where one of the same or a higher version is stored, or it lacks one there."""
     deleted_at: Rfc3339 = ""
     deleted_by: Visible = ""
     delete_request_id: Visible = ""
@@ -210,9 +217,11 @@ class Message(Record):
 
     @classmethod
     def own_fields(cls) -> tuple[str, ...]:
-        """Name the fields that precede the payload, in the order of the import format."""
+        """Name the texts that every line has, in the order of the import format."""
         return tuple(
-            field for field in cls.model_fields if field not in ("payload", *cls.DELETION, *cls.RESTORE)
+            field
+            for field in cls.model_fields
+            if field not in ("payload", "version", *cls.DELETION, *cls.RESTORE)
         )
 
     @model_validator(mode="after")

@@ -1,0 +1,28 @@
+"""A stored message as a record again, with what the service added to it."""
+
+from typing import Any
+
+from expunge.table.items import ENDPOINT
+from expunge.table.records import MESSAGE_KINDS, Message
+from expunge.table.store import Item
+
+
+def before_payload(metadata: Item) -> dict[str, Any]:
+    """The fields of its record that come before the payload, in the order of the import format."""
+    model = MESSAGE_KINDS[metadata["kind"]["S"]]
+    fields: dict[str, Any] = {
+        field: metadata[ENDPOINT.get(field, field)]["S"] for field in model.own_fields()
+    }
+    if "version" in metadata:
+        fields["version"] = int(metadata["version"]["N"])
+    return fields
+
+
+def after_payload(metadata: Item) -> dict[str, str]:
+    """What the service added: who deleted it and when it is due, and who restored it."""
+    return {
+        field: metadata[field]["S"]
+        for fields in (Message.DELETION, Message.RESTORE)
+        if fields[0] in metadata
+        for field in fields
+    }

@@ -1,0 +1,174 @@
+"""Storing records: each with its content or not at all, in transactions that are as full as they may be.
+
+Several transactions are on their way at once. Records of the same item are stored in the order in which they
+came, the later one in a later transaction.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from enum import Enum
+from threading import Event
+from typing import Any, Final
+
+from expunge.deadline import Deadline
+from expunge.errors import OutOfTime
+from expunge.table.items import Write, writes
+from expunge.table.records import Record
+from expunge.table.store import Item, Store
+from expunge.table.transactions import LIMIT, Transaction
+
+AT_ONCE: Final = 4
+
+MAX_BYTES: Final = 2_000_000
+"""DynamoDB takes 4 MB a transaction. Binary grows by a third on its way there."""
+
+_METADATA_BYTES: Final = 2048
+"""More than an item takes without its payload."""
+
+Place = tuple[str, str]
+
+
+class Outcome(Enum):
+    """What became of a record."""
+
+    OPEN = "not known to be stored"
+    STORED = "stored"
+    DELETED = "left out: the message is deleted"
+    OUTDATED = "left out: what is stored is as new or newer"
+    REVOKED = "left out: the key or grant is revoked"
+
+
+@dataclass(slots=True, eq=False)
+class Storing:
+    """A record on its way into the table."""
+
+    kind: str
+    entries: list[Write]
+    outcome: Outcome = field(default=Outcome.OPEN, init=False)
+
+    @classmethod
+    def of(cls, record: Record) -> "Storing":
+        """Have it stored."""
+        return cls(record.kind, writes(record))
+
+    def writes(self, table: str) -> Sequence[dict[str, Any]]:
+        """Give its entries of a transaction."""
+        return [
+            {action: {"TableName": table, **arguments} for action, arguments in entry.items()}
+            for entry in self.entries
+        ]
+
+    def committed(self) -> None:
+        """Take note of the store's yes."""
+        self.outcome = Outcome.STORED
+
+    def refused(self, found: Item | None) -> None:
+        """Set the outcome from the item that failed the condition."""
+        found = found or {}
+        if "revoked_at" in found:
+            self.outcome = Outcome.REVOKED
+        elif "version" in found and not {"deleted_at", "purged_at"} & set(found):
+            self.outcome = Outcome.OUTDATED
+        else:
+            self.outcome = Outcome.DELETED
+
+    @property
+    def places(self) -> set[Place]:
+        """What it writes to."""
+        keys = (arguments.get("Item") or arguments["Key"] for arguments in self._arguments())
+        return {(key["pk"]["S"], key["sk"]["S"]) for key in keys}
+
+    @property
+    def size(self) -> int:
+        """Bytes, roughly and never too few."""
+        items = (arguments.get("Item", {}) for arguments in self._arguments())
+        return sum(
+            _METADATA_BYTES + len(item["payload"]["B"] if "payload" in item else b"") for item in items
+        )
+
+    def _arguments(self) -> Iterator[Write]:
+        return (arguments for entry in self.entries for arguments in entry.values())
+
+
+def store_all(
+    store: Store,
+    records: Iterable[Storing],
+    deadline: Deadline,
+    landed: Callable[[Sequence[Storing]], None] = lambda _: None,
+    patience: Callable[[], Deadline] | None = None,
+) -> None:
+    """Store the records, telling `landed` of those that are settled, a transaction at a time.
+
+    A transaction is given up at the deadline, or at that of its own which `patience` makes when it begins.
+    Raises StoreError; the records that are not settled then still have the outcome OPEN, may have been stored
+    and can be stored again. When it returns, nothing more is sent.
+    """
+    under_way: dict[Future[None], _Load] = {}
+    stop = Event()
+
+    def land() -> None:
+        done, _ = wait(under_way, max(0.0, deadline.to_wait()), FIRST_COMPLETED)
+        if not done:
+            raise OutOfTime
+        for future in done:
+            load = under_way.pop(future)
+            future.result()
+            landed(load.records)
+
+    def commit(load: _Load) -> None:
+        limit = deadline if patience is None else patience()
+        Transaction(load.records).commit(store, limit, stop.is_set)
+
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        for load in _loads(records):
+            # Two of the same item on their way at once could overtake each other.
+            while any(not load.places.isdisjoint(other.places) for other in under_way.values()):
+                land()
+            while len(under_way) >= 2 * AT_ONCE:
+                land()
+            under_way[pool.submit(commit, load)] = load
+        while under_way:
+            land()
+    finally:
+        stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        # `wait` never counts one as done that was cancelled before it began.
+        wait([each for each in under_way if not each.cancelled()], max(0.0, deadline.to_wait()))
+
+
+@dataclass(slots=True)
+class _Load:
+    """What goes into one transaction."""
+
+    records: list[Storing] = field(default_factory=list)
+    places: set[Place] = field(default_factory=set)
+    writes: int = 0
+    size: int = 0
+
+    def takes(self, record: Storing, places: set[Place]) -> bool:
+        """Whether it has room. DynamoDB refuses a transaction that writes an item twice."""
+        return (
+            self.writes + len(record.entries) <= LIMIT
+            and self.size + record.size <= MAX_BYTES
+            and places.isdisjoint(self.places)
+        )
+
+    def add(self, record: Storing, places: set[Place]) -> None:
+        self.records.append(record)
+        self.places |= places
+        self.writes += len(record.entries)
+        self.size += record.size
+
+
+def _loads(records: Iterable[Storing]) -> Iterator[_Load]:
+    load = _Load()
+    for record in records:
+        places = record.places
+        if load.records and not load.takes(record, places):
+            yield load
+            load = _Load()
+        load.add(record, places)
+    if load.records:
+        yield load

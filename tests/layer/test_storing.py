@@ -1,0 +1,285 @@
+"""How records get into the table: conditionally, each with its content, many at once, in order."""
+
+import json
+import os
+from threading import Event, Lock
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from expunge.deadline import Deadline
+from expunge.errors import StoreError, Throttled, Unavailable
+from expunge.table import keys
+from expunge.table import storing as storing_module
+from expunge.table.records import parse
+from expunge.table.store import Store
+from expunge.table.storing import MAX_BYTES, Outcome, Storing, store_all
+from tests.world import INBOUND, LINKED, World, at, message_id
+
+DELETION = {
+    "deleted_at": "2026-05-01T00:00:00.000Z",
+    "deleted_by": "key_1",
+    "delete_request_id": "req_1",
+    "purge_at": "2026-05-31T00:00:00.000Z",
+}
+
+
+def inbound(number: int, **fields: Any) -> dict[str, Any]:
+    return {
+        "kind": "inbound_message",
+        "account_id": "acc_1",
+        "id": message_id(number),
+        "inbound_endpoint_id": INBOUND,
+        "status": "queued",
+        "received_at": at(number),
+    } | fields
+
+
+def linked(**fields: Any) -> dict[str, Any]:
+    return {
+        "kind": "linked_message",
+        "account_id": "acc_1",
+        "id": LINKED,
+        "linked_account_id": "la_1",
+        "provider_message_id": "wamid.1",
+        "sent_at": at(0),
+    } | fields
+
+
+def channel(timetoken: int, **fields: Any) -> dict[str, Any]:
+    return {
+        "kind": "channel_message",
+        "sub_key": "sub-c-1",
+        "channel": "ch1",
+        "timetoken": str(timetoken),
+    } | fields
+
+
+def storing(*records: dict[str, Any]) -> list[Storing]:
+    return [Storing.of(parse(json.dumps(record).encode())) for record in records]
+
+
+def put(world: World, *records: dict[str, Any]) -> list[Outcome]:
+    rows = storing(*records)
+    store_all(world.store, rows, Deadline.never())
+    return [row.outcome for row in rows]
+
+
+def table(world: World) -> list[Any]:
+    items: Any = world.store.client.scan(TableName=world.store.table)["Items"]
+    return sorted(items, key=lambda item: (item["pk"]["S"], item["sk"]["S"]))
+
+
+def change(world: World, expression: str, **values: Any) -> None:
+    """What the service does to the only message there is."""
+    [metadata] = [item for item in table(world) if item["sk"]["S"] == keys.MESSAGE]
+    world.store.client.update_item(
+        TableName=world.store.table,
+        Key={name: metadata[name] for name in ("pk", "sk")},
+        UpdateExpression=expression,
+        ExpressionAttributeValues={f":{name}": {"S": value} for name, value in values.items()},
+    )
+
+
+@pytest.mark.parametrize("record", [inbound(1, payload=1), linked(payload=1), channel(1, payload=1)])
+def test_the_same_again_changes_nothing(world: World, record: dict[str, Any]) -> None:
+    assert put(world, record) == [Outcome.STORED]
+    before = table(world)
+    assert put(world, record) == [Outcome.STORED]
+    assert table(world) == before
+
+
+@pytest.mark.parametrize("flag", ["deleted_at", "purged_at"])
+def test_neither_a_deleted_nor_a_purged_message_is_revived(world: World, flag: str) -> None:
+    put(world, inbound(1, payload="old"))
+    change(world, f"SET {flag} = :now", now=at(0))
+    before = table(world)
+    assert put(world, inbound(1, payload="new", version=9)) == [Outcome.DELETED]
+    assert table(world) == before
+
+
+@pytest.mark.parametrize(
+    ("stored", "coming", "outcome"),
+    [
+        (None, 0, Outcome.STORED),
+        (1, 2, Outcome.STORED),
+        (9, 10, Outcome.STORED),
+        (1, 1, Outcome.OUTDATED),
+        (2, 1, Outcome.OUTDATED),
+        (10, 9, Outcome.OUTDATED),
+        (0, None, Outcome.OUTDATED),
+    ],
+)
+def test_only_a_higher_version_replaces_a_message(
+    world: World, stored: int | None, coming: int | None, outcome: Outcome
+) -> None:
+    def version(number: int | None) -> dict[str, int]:
+        return {} if number is None else {"version": number}
+
+    put(world, inbound(1, payload="old", **version(stored)))
+    before = table(world)
+    assert put(world, inbound(1, payload="new", status="succeeded", **version(coming))) == [outcome]
+    assert (table(world) == before) == (outcome is Outcome.OUTDATED)
+
+
+def test_a_message_that_was_restored_stays_so_when_it_is_put_again(world: World) -> None:
+    put(world, inbound(1))
+    change(
+        world,
+        "SET restored_at = :at, restored_by = :by, restored_from = :deletion, restored_request_id = :request",
+        at=at(0),
+        by="operator",
+        deletion="req_1",
+        request="req_2",
+    )
+    before = table(world)
+    assert put(world, inbound(1, status="succeeded")) == [Outcome.STORED]
+    places = {"status", "state_pk", "group_pk"}
+    assert [{name: item[name] for name in set(item) - places} for item in (*before, *table(world))] == 2 * [
+        {name: before[0][name] for name in set(before[0]) - places}
+    ]
+
+
+def test_a_message_that_is_being_deleted_stays_claimed_when_it_is_put_again(world: World) -> None:
+    put(world, linked(payload="old"))
+    change(world, "SET claim_id = :claim, claim_until = :until", claim="c1", until=at(0))
+    put(world, linked(payload="new"))
+    [_, metadata] = table(world)
+    assert (metadata["claim_id"], metadata["claim_until"]) == ({"S": "c1"}, {"S": at(0)})
+
+
+def test_a_channels_message_keeps_the_time_at_which_it_was_first_stored(world: World) -> None:
+    put(world, channel(1))
+    change(world, "SET stored_at = :long_ago", long_ago=at(0))
+    put(world, channel(1, payload="edited"))
+    [_, metadata] = table(world)
+    assert metadata["stored_at"] == {"S": at(0)}
+
+
+def test_a_record_with_flags_takes_a_living_message_out_of_the_indexes(world: World) -> None:
+    put(world, inbound(1))
+    assert put(world, inbound(1, **DELETION)) == [Outcome.STORED]
+    assert world.deleted() == {message_id(1)}
+
+
+def test_a_revoked_grant_stays_revoked(world: World) -> None:
+    grant = {
+        "kind": "auth_grant",
+        "sub_key": "sub-c-1",
+        "auth_key": "a",
+        "channels": ["ch1"],
+        "permissions": ["delete"],
+    }
+    put(world, grant)
+    [item] = table(world)
+    item["revoked_at"] = {"S": at(0)}
+    world.store.client.put_item(TableName=world.store.table, Item=item)
+    assert put(world, grant) == [Outcome.REVOKED]
+    assert table(world) == [item]
+
+
+def failure(code: str) -> ClientError:
+    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    return ClientError(response, "TransactWriteItems")
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [("ThrottlingException", Throttled), ("AccessDeniedException", Unavailable)]
+)
+def test_when_the_store_fails_what_was_stored_is_known(
+    world: World, monkeypatch: pytest.MonkeyPatch, code: str, error: type[StoreError]
+) -> None:
+    write: Any = world.store.client.transact_write_items
+    left = [1]
+
+    def fail(**arguments: Any) -> Any:
+        if left:
+            left.pop()
+            return write(**arguments)
+        raise failure(code)
+
+    monkeypatch.setattr(world.store.client, "transact_write_items", fail)
+    monkeypatch.setattr(storing_module, "LIMIT", 4)
+    rows = storing(*(inbound(n) for n in range(40)))
+    with pytest.raises(error):
+        store_all(world.store, rows, Deadline.within(1))
+    stored = {item["id"]["S"] for item in table(world)}
+    known = {message_id(n) for n, row in enumerate(rows) if row.outcome is Outcome.STORED}
+    assert known == stored
+    assert len(stored) == 2
+
+
+class Elephant:
+    """A store that takes every transaction and holds it against what DynamoDB admits."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.writing: set[tuple[str, str]] = set()
+        self.written: list[list[Any]] = []
+        self.overtaken = Event()
+
+    def transact_write_items(self, **arguments: Any) -> None:
+        requests = [request for entry in arguments["TransactItems"] for request in entry.values()]
+        places = [request.get("Item") or request["Key"] for request in requests]
+        touched = [(place["pk"]["S"], place["sk"]["S"]) for place in places]
+        with self.lock:
+            assert len(touched) == len(set(touched)) <= 100
+            if not self.writing.isdisjoint(touched):
+                self.overtaken.set()
+            payloads = [request.get("Item", {}).get("payload", {}).get("B", b"") for request in requests]
+            assert sum(map(len, payloads)) <= MAX_BYTES
+            self.writing.update(touched)
+        # The first takes its time, so that another of the same items would meet it here.
+        if not self.written:
+            self.overtaken.wait(0.2)
+        with self.lock:
+            self.written.append(requests)
+            self.writing.difference_update(touched)
+
+
+@pytest.fixture
+def elephant(world: World, monkeypatch: pytest.MonkeyPatch) -> Elephant:
+    elephant = Elephant()
+    monkeypatch.setattr(world.store.client, "transact_write_items", elephant.transact_write_items)
+    return elephant
+
+
+def test_a_hundred_messages_take_two_calls_and_are_told_as_they_land(
+    store: Store, elephant: Elephant
+) -> None:
+    told: list[int] = []
+    rows = storing(*(inbound(n, payload=n) for n in range(101)))
+    store_all(store, rows, Deadline.never(), lambda some: told.append(len(some)))
+    assert sorted(map(len, elephant.written)) == [2, 100, 100]
+    assert sorted(told) == [1, 50, 50]
+    assert {row.outcome for row in rows} == {Outcome.STORED}
+
+
+def test_transactions_stay_within_the_limits_and_keep_the_order_of_equal_keys(
+    store: Store, elephant: Elephant
+) -> None:
+    records = [inbound(n % 60, status=status) for status in ("queued", "succeeded") for n in range(500)]
+    store_all(store, storing(*records), Deadline.never())
+    final = {
+        request["Key"]["pk"]["S"]: request["ExpressionAttributeValues"][":status"]["S"]
+        for requests in elephant.written
+        for request in requests
+        if ":status" in request.get("ExpressionAttributeValues", {})
+    }
+    assert list(final.values()) == ["succeeded"] * 60
+    assert not elephant.overtaken.is_set()
+    assert sum(map(len, elephant.written)) == 2 * 1000
+
+
+def test_large_contents_make_short_transactions(store: Store, elephant: Elephant) -> None:
+    noise = [os.urandom(170_000).hex() for _ in range(20)]
+    rows = storing(*(inbound(n, payload=text) for n, text in enumerate(noise)))
+    store_all(store, rows, Deadline.never())
+    assert sum(map(len, elephant.written)) == 40
+    assert len(elephant.written) > 1
+
+
+@pytest.fixture
+def store(world: World) -> Store:
+    return world.store
