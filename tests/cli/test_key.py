@@ -7,9 +7,12 @@ import pytest
 from cli.main import run
 from delete_inbound_messages import handler
 from expunge import timestamps
+from expunge.deadline import Deadline
 from expunge.http import auth
 from expunge.table import keys
 from expunge.table.items import key_id
+from expunge.table.records import parse
+from expunge.table.storing import Storing, store_all
 from tests.world import ACCOUNT, World, call
 
 SCOPES = (
@@ -124,7 +127,8 @@ def test_loading_a_key_again_keeps_when_it_was_made_and_used(
     world.used(made["key"], "2026-11-23")
     monkeypatch.setattr(timestamps, "now", lambda: timestamps.parse("2026-12-24T00:00:00Z"))
 
-    world.load({"kind": "api_key", "key": made["key"], "account_id": ACCOUNT, "scopes": []})
+    again = {"kind": "api_key", "key": made["key"], "account_id": ACCOUNT, "scopes": []}
+    store_all(world.store, [Storing.of(parse(json.dumps(again).encode()))], Deadline.never())
 
     assert key(capsys, "list") == [
         {

@@ -10,7 +10,7 @@ is purged; JSON shrinks to a fifth or so.
 
 import zlib
 from collections.abc import Sequence
-from functools import singledispatch
+from functools import cache, singledispatch
 from hashlib import sha256
 from typing import Any, Final
 
@@ -193,7 +193,7 @@ def _of_message(metadata: Item, content: Item | None = None) -> list[Write]:
     """Give the writes of a message. Where it has no content, that of the message it replaces goes."""
     condition = _NEWER if "version" in metadata else _NO_VERSION
     gone = [name for name in _NOT_IN_ALL if name not in metadata]
-    update = _update(metadata, f"{_NOT_DELETED} AND {condition}", first=["stored_at"], gone=gone)
+    update = _update(metadata, f"{_NOT_DELETED} AND {condition}", first="stored_at", gone=gone)
     return [
         update,
         {"Delete": {"Key": _key(metadata) | {"sk": {"S": keys.CONTENT}}}}
@@ -209,32 +209,38 @@ _NOT_IN_ALL: Final = ("group_pk",)
 def _of_api_key(item: Item) -> Write:
     """Give an update, because only the table knows when the key was made and last used."""
     gone = [name for name in ("label", "expires_at", "scopes") if name not in item]
-    return _update(item, _NOT_REVOKED, first=["created_at"], gone=gone)
+    return _update(item, _NOT_REVOKED, first="created_at", gone=gone)
 
 
-def _update(item: Item, condition: str, *, first: Sequence[str], gone: Sequence[str]) -> Write:
-    """Give an item's attributes to what is there or to a new item; those of `first` only if it has none.
+def _update(item: Item, condition: str, *, first: str, gone: Sequence[str]) -> Write:
+    """Give an item's attributes to what is there or to a new item; that called `first` only if it has none.
 
     Others than these and those that are `gone` stay as they are.
     """
     own = {name: value for name, value in item.items() if name not in ("pk", "sk")}
     # "status" is a word of DynamoDB's own.
-    names = {"#status": "status"} if "status" in own else {}
-    called = {name: "#status" if name == "status" else name for name in own}
-    assigned = [
-        f"{called[name]} = " + (f"if_not_exists({name}, :{name})" if name in first else f":{name}")
-        for name in own
-    ]
+    names = {"ExpressionAttributeNames": {"#status": "status"}} if "status" in own else {}
     return {
         "Update": {
             "Key": _key(item),
-            "UpdateExpression": f"SET {', '.join(assigned)}" + (f" REMOVE {', '.join(gone)}" if gone else ""),
+            "UpdateExpression": _expression(tuple(own), first, tuple(gone)),
             "ConditionExpression": condition,
             "ExpressionAttributeValues": {f":{name}": value for name, value in own.items()},
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **names,
         }
-        | ({"ExpressionAttributeNames": names} if names else {})
     }
+
+
+@cache
+def _expression(own: tuple[str, ...], first: str, gone: tuple[str, ...]) -> str:
+    """Write an update expression; there are only a few, for many records."""
+    assigned = [
+        f"{'#' if name == 'status' else ''}{name} = "
+        + (f"if_not_exists({name}, :{name})" if name == first else f":{name}")
+        for name in own
+    ]
+    return f"SET {', '.join(assigned)}" + (f" REMOVE {', '.join(gone)}" if gone else "")
 
 
 def _key(item: Item) -> Item:
