@@ -18,6 +18,7 @@ os.environ |= {
     "TABLE_NAME": "expunge",
     "RETENTION_DAYS": "30",
     "DELETION_RECORD_DAYS": "400",
+    "TOMBSTONE_DAYS": "35",
     "POWERTOOLS_SERVICE_NAME": "expunge",
     "POWERTOOLS_METRICS_NAMESPACE": "Expunge",
     "POWERTOOLS_METRICS_DISABLED": "true",

@@ -22,6 +22,7 @@ os.environ |= {
     "TABLE_NAME": "expunge",
     "RETENTION_DAYS": "30",
     "DELETION_RECORD_DAYS": "400",
+    "TOMBSTONE_DAYS": "35",
     "POWERTOOLS_METRICS_DISABLED": "true",
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     "AWS_ACCESS_KEY_ID": "testing",

@@ -13,6 +13,7 @@ from cli import settings
 from cli.dynamodb import client as connect
 from cli.dynamodb import store_options
 from expunge.table import keys
+from expunge.table.flags import is_tombstone
 from expunge.table.records import MESSAGE_KINDS
 from expunge.table.shown import after_payload, before_payload
 from expunge.table.store import Item
@@ -92,7 +93,7 @@ def _messages(client: "DynamoDBClient", table: str) -> Iterator[tuple[Item, Item
     """
     for _, partition in groupby(_scan(client, table), key=lambda item: item["pk"]["S"]):
         items = {item["sk"]["S"]: item for item in partition}
-        if keys.MESSAGE in items:
+        if keys.MESSAGE in items and not is_tombstone(items[keys.MESSAGE]):
             yield items[keys.MESSAGE], items.get(keys.CONTENT)
 
 

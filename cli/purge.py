@@ -44,8 +44,23 @@ def _check_time(_context: click.Context, _option: click.Parameter, text: str | N
     show_default="the default in template.yaml",
     help="What was deleted later than so many days ago stays, even if it is due by its own date.",
 )
+@click.option(
+    "--tombstone-days",
+    metavar="DAYS",
+    type=click.IntRange(1, 3650),
+    show_default="the default in template.yaml",
+    help="So many days the id of a purged message is remembered, and the message cannot come back.",
+)
 @store_options
-def purge(now: str | None, force: bool, retention_days: int | None, dynamodb_url: str, table: str) -> None:  # noqa: FBT001 - click passes it by name
+def purge(
+    *,
+    now: str | None,
+    force: bool,
+    retention_days: int | None,
+    tombstone_days: int | None,
+    dynamodb_url: str,
+    table: str,
+) -> None:
     """Go on with background deletions, then remove for good what is due, as the scheduled function does.
 
     Prints how many messages were purged and how many background deletions resumed. Where time ran out, after
@@ -54,8 +69,9 @@ def purge(now: str | None, force: bool, retention_days: int | None, dynamodb_url
     """
     event = {"force": force} if now is None else {"time": now, "force": force}
     settings = {"TABLE_NAME": table}
-    if retention_days is not None:
-        settings["RETENTION_DAYS"] = str(retention_days)
+    for name, days in (("RETENTION_DAYS", retention_days), ("TOMBSTONE_DAYS", tombstone_days)):
+        if days is not None:
+            settings[name] = str(days)
     click.echo(json.dumps(_invoke(event, settings, dynamodb_url)))
 
 

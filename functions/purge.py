@@ -51,7 +51,9 @@ def run(event: Any, context: Context) -> dict[str, Any]:
     with leased(store(), Deadline(time_left)) as lease:
         # Half the time at most, lest a long background deletion keep what is due from being removed.
         swept = sweeps.resume(store(), Deadline(lambda: time_left() - half))
-        purged = remove_due(store(), now, settings().retention_days, Deadline(time_left))
+        purged = remove_due(
+            store(), now, settings().retention_days, Deadline(time_left), settings().tombstone_days
+        )
         late = _oldest_due_age(purged, lease, began)
         _remember(purged, lease, now, began)
     result = {

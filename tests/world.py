@@ -14,7 +14,8 @@ import pytest
 
 from expunge import timestamps
 from expunge.table import keys
-from expunge.table.items import items
+from expunge.table.flags import is_tombstone
+from expunge.table.items import items, writes
 from expunge.table.records import parse
 from expunge.table.store import Store, store
 
@@ -279,13 +280,32 @@ class World:
 
     def items(self) -> list[dict[str, str]]:
         """Every message's metadata, unwrapped."""
+        return [item for item in self._rows() if not is_tombstone(item)]
+
+    def tombstones(self) -> dict[str, dict[str, str]]:
+        """What is left of the messages that were purged, by partition key; nothing of it is in an index."""
+        return {item.pop("pk"): item for item in self._rows() if is_tombstone(item)}
+
+    def _rows(self) -> list[dict[str, str]]:
         paginator = self.store.client.get_paginator("scan")
         return [
-            {name: value["S"] for name, value in item.items()}
+            {name: str(next(iter(value.values()))) for name, value in item.items()}
             for page in paginator.paginate(TableName=self.store.table)
             for item in page["Items"]
             if item["sk"]["S"] == keys.MESSAGE
         ]
+
+    def offer(self, record: dict[str, Any]) -> bool:
+        """Store a record as `expunge load` does; False if that was refused."""
+        entries: Any = [
+            {action: {"TableName": self.store.table, **arguments} for action, arguments in write.items()}
+            for write in writes(parse(json.dumps(record).encode()))
+        ]
+        try:
+            self.store.client.transact_write_items(TransactItems=entries)
+        except self.store.client.exceptions.TransactionCanceledException:
+            return False
+        return True
 
     def deleted(self) -> set[str]:
         """Ids of the messages that are flagged; the flags are complete and agree with the index."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from expunge.table.flags import NOT_DELETED
 from expunge.table.items import items
 from expunge.table.records import parse
 from tests.world import ACCOUNT, INBOUND, PULL, World, at, message_id
@@ -50,7 +51,7 @@ class Writer:
                 TableName=self.world.store.table,
                 Key={name: item[name] for name in ("pk", "sk")},
                 UpdateExpression="SET #status = :status" + "".join(f", {name} = :{name}" for name in places),
-                ConditionExpression="attribute_not_exists(deleted_at) AND #status = :old",
+                ConditionExpression=f"{NOT_DELETED} AND #status = :old",
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues={
                     ":status": {"S": status},

@@ -37,8 +37,10 @@ def bin_of(dynamodb: "DynamoDBClient", numbers: Iterable[int], kilobytes: int = 
 
 
 def left(dynamodb: "DynamoDBClient", table: str) -> int:
-    """How many items there are."""
-    pages = dynamodb.get_paginator("scan").paginate(TableName=table, Select="COUNT")
+    """How many items there are, tombstones left out."""
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=table, Select="COUNT", FilterExpression="attribute_not_exists(purged_at)"
+    )
     return sum(page["Count"] for page in pages)
 
 

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 
 from expunge.table import keys, living
+from expunge.table.flags import is_tombstone
 from tests.engines.due import bin_of
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def whole(dynamodb: "DynamoDBClient", table: str) -> list[dict[str, str]]:
     items: dict[str, dict[str, Any]] = defaultdict(dict)
     for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
         for item in page["Items"]:
-            items[item["pk"]["S"]][item["sk"]["S"]] = item
+            if not is_tombstone(item):
+                items[item["pk"]["S"]][item["sk"]["S"]] = item
     found = []
     for pk, both in items.items():
         assert set(both) == {keys.MESSAGE, keys.CONTENT}

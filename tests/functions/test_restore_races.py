@@ -22,6 +22,7 @@ from expunge.deletions import purging
 from expunge.deletions.restore import Restorer
 from expunge.history import records, restoring
 from expunge.table import at_once, keys, living
+from expunge.table.flags import is_tombstone
 from expunge.table.store import CLIENT_CONFIG, Store
 from purge import handler as purge
 from restore_deletion import handler as restore
@@ -148,4 +149,4 @@ def test_each_message_is_whole_or_gone_at_length(
 
 def scanned(world: World) -> list[dict[str, Any]]:
     pages = world.store.client.get_paginator("scan").paginate(TableName="expunge")
-    return [item for page in pages for item in page["Items"]]
+    return [item for page in pages for item in page["Items"] if not is_tombstone(item)]

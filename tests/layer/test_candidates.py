@@ -8,6 +8,7 @@ from expunge.deletions.candidates import Candidates
 from expunge.deletions.soft_delete import Deletion, Target
 from expunge.errors import Unavailable
 from expunge.table import keys
+from expunge.table.flags import NOT_DELETED
 from expunge.table.search import Found, Partition, Range
 
 DELETION = Deletion("req_1", "key_1", "2026-05-01T00:00:00.000Z", "2026-06-01T00:00:00.000Z")
@@ -108,7 +109,7 @@ def test_a_message_that_was_seen_in_two_places_is_one_target_with_both() -> None
     assert (first.pk, first.place, first.elsewhere) == ("pk1", QUEUED, [FAILED])
     assert (second.pk, second.place, second.elsewhere) == ("pk2", FAILED, [])
     condition = first.write("t")["Update"]["ConditionExpression"]
-    assert condition == "(state_pk = :place0 OR state_pk = :place1) AND attribute_not_exists(deleted_at)"
+    assert condition == f"(state_pk = :place0 OR state_pk = :place1) AND {NOT_DELETED}"
 
 
 def test_a_deleted_message_that_shows_up_again_is_not_taken_again() -> None:

@@ -12,6 +12,7 @@ class Settings:
     table_name: str
     retention_days: int
     deletion_record_days: int
+    tombstone_days: int
 
 
 @cache
@@ -21,6 +22,7 @@ def settings() -> Settings:
         table_name=os.environ["TABLE_NAME"],
         retention_days=int(os.environ["RETENTION_DAYS"]),
         deletion_record_days=int(os.environ["DELETION_RECORD_DAYS"]),
+        tombstone_days=int(os.environ["TOMBSTONE_DAYS"]),
     )
 
 

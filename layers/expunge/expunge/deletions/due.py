@@ -11,8 +11,12 @@ from typing import Any
 
 from expunge import timestamps
 from expunge.table import keys
+from expunge.table.flags import tombstone
 from expunge.table.search import Found
 from expunge.table.store import Item, key
+
+TOMBSTONE_DAYS = 35
+"""Days that a purged message is remembered, unless a deployment says otherwise."""
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
@@ -24,6 +28,7 @@ class Rule:
 
     now: datetime
     retention: timedelta
+    tombstone_days: int = TOMBSTONE_DAYS
 
     @cached_property
     def due_until(self) -> str:
@@ -47,12 +52,14 @@ class Due:
 
     found: Found
     rule: Rule
+    purged_at: datetime = field(default_factory=lambda: timestamps.now(), init=False)  # noqa: PLW0108 - tests set clocks
     removed: bool = field(default=False, init=False)
     anew: "DatedAnew | None" = field(default=None, init=False)
 
     def writes(self, table: str) -> Sequence[dict[str, Any]]:
-        """Delete the record, if it may go, and with it the content."""
-        record = {
+        """Put a tombstone in the place of the record, if it may go, and delete the content."""
+        update = tombstone(self.purged_at, self.rule.tombstone_days)
+        update |= {
             "TableName": table,
             "Key": key(self.found.pk, keys.MESSAGE),
             "ConditionExpression": (
@@ -60,7 +67,8 @@ class Due:
                 # What was erased can't be restored: no retention keeps it.
                 " AND (deleted_at <= :deleted OR attribute_exists(erased_at))"
             ),
-            "ExpressionAttributeValues": {
+            "ExpressionAttributeValues": update["ExpressionAttributeValues"]
+            | {
                 ":bin": {"S": self.found.place.pk},
                 ":order": {"S": self.found.order},
                 ":due": {"S": self.rule.due_until},
@@ -69,7 +77,7 @@ class Due:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         content = {"TableName": table, "Key": key(self.found.pk, keys.CONTENT)}
-        return [{"Delete": record}, {"Delete": content}]
+        return [{"Update": update}, {"Delete": content}]
 
     def committed(self) -> None:
         """Take note of the store's yes."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from expunge import timestamps
 from expunge.deadline import Deadline
-from expunge.deletions.due import Due, Rule
+from expunge.deletions.due import TOMBSTONE_DAYS, Due, Rule
 from expunge.deletions.pace import Pace, Patience
 from expunge.errors import OutOfTime, StoreError, Unavailable
 from expunge.table import keys
@@ -47,15 +47,22 @@ class Purged(NamedTuple):
     stopped: StoreError | None
 
 
-def remove_due(store: Store, now: datetime, retention_days: int, deadline: Deadline) -> Purged:
+def remove_due(
+    store: Store,
+    now: datetime,
+    retention_days: int,
+    deadline: Deadline,
+    tombstone_days: int = TOMBSTONE_DAYS,
+) -> Purged:
     """Remove what is due at `now` (to the millisecond) until nothing is, or time or store give out.
 
     What was deleted less than the retention before `now`, though it is due by its date, is dated anew.
+    What is removed leaves a tombstone for so many days.
 
     However much is due, only a page of keys a shard and a few transactions are in memory. Counts are never
     too high: a write whose answer never came is not counted.
     """
-    return _Run(store, Rule(now, timedelta(days=retention_days)), deadline).go()
+    return _Run(store, Rule(now, timedelta(days=retention_days), tombstone_days), deadline).go()
 
 
 class _Run:

@@ -21,7 +21,8 @@ from expunge.table.transactions import LIMIT
 
 ATTRIBUTES = (
     "pk, kind, account_id, id, endpoint_id, event_type, #status, received_at, created_at, sub_key, channel,"
-    " timetoken, deleted_at, delete_request_id, erased_at, restored_from, restored_request_id"
+    " timetoken, deleted_at, delete_request_id, erased_at, purged_at, restored_from,"
+    " restored_request_id"
 )
 """What a row must tell to be restored; #status is a word of DynamoDB's own."""
 

@@ -18,7 +18,7 @@ from expunge.deadline import Deadline
 from expunge.errors import StoreError
 from expunge.table import keys
 from expunge.table.at_once import commit
-from expunge.table.flags import assignments, flags
+from expunge.table.flags import NOT_DELETED, assignments, flags, is_tombstone
 from expunge.table.search import Partition
 from expunge.table.store import Item, Store
 from expunge.table.transactions import LIMIT
@@ -62,10 +62,16 @@ class Deletion:
         )
 
     def made(self, item: Item) -> bool:
-        """Whether it was this deletion that flagged that item."""
+        """Whether that item bears the flags of this deletion."""
         return item.get("delete_request_id") == {"S": self.request_id} and item.get("deleted_at") == {
             "S": self.deleted_at
         }
+
+    def took(self, item: Item) -> bool:
+        """Whether it was this deletion that flagged that item, which may be purged since."""
+        if is_tombstone(item):
+            return item.get("delete_request_id") == {"S": self.request_id}
+        return self.made(item)
 
 
 @dataclass(slots=True)
@@ -101,7 +107,7 @@ class Target:
                 "TableName": table,
                 "Key": {"pk": {"S": self.pk}, "sk": {"S": keys.MESSAGE}},
                 "UpdateExpression": f"SET {clause} REMOVE group_pk",
-                "ConditionExpression": f"{condition} AND attribute_not_exists(deleted_at)",
+                "ConditionExpression": f"{condition} AND {NOT_DELETED}",
                 "ExpressionAttributeValues": values,
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
@@ -116,8 +122,10 @@ class Target:
         self.found = found
         if not found:
             self.outcome = Outcome.NOT_FOUND
-        elif self.deletion.made(found):
+        elif self.deletion.took(found):
             self.committed()
+        elif is_tombstone(found):
+            self.outcome = Outcome.NOT_FOUND
         elif "deleted_at" in found:
             self.outcome, self.deleted_at = Outcome.ALREADY_DELETED, found["deleted_at"]["S"]
         else:
@@ -153,8 +161,10 @@ def _read_back(store: Store, targets: Sequence[Target], deadline: Deadline) -> N
 
     def read(some: Sequence[Target]) -> None:
         places = [(target.pk, keys.MESSAGE) for target in some]
-        found = store.get_batch(places, deadline.for_reading_back(), "pk, delete_request_id, deleted_at")
-        ours = {item["pk"]["S"] for item in found if some[0].deletion.made(item)}
+        found = store.get_batch(
+            places, deadline.for_reading_back(), "pk, delete_request_id, deleted_at, purged_at"
+        )
+        ours = {item["pk"]["S"] for item in found if some[0].deletion.took(item)}
         for target in some:
             if target.pk in ours:
                 target.committed()

@@ -8,14 +8,15 @@ from expunge.deadline import Deadline
 from expunge.deletions.record import Progress, Record
 from expunge.errors import StoreError
 from expunge.table import keys
+from expunge.table.flags import is_tombstone
 from expunge.table.store import Item, Store
 from expunge.table.transactions import LIMIT
 from expunge.telemetry import logger
 
-_FLAGS = "pk, deleted_at, delete_request_id, restored_from"
+_FLAGS = "pk, deleted_at, delete_request_id, restored_from, purged_at"
 
 Rows = dict[str, Item]
-"""Messages' metadata by partition key; what was purged is missing."""
+"""Messages' metadata by partition key; what was purged is missing or a tombstone."""
 
 
 class Standing(NamedTuple):
@@ -97,7 +98,7 @@ def _standing(record: Record, message_id: str, row: Item | None) -> Standing:
     if row is not None and deletion.made(row):
         return Standing(message_id, "deleted", deletion.deleted_at)
     if message_id in record.taken or _took(record, row):
-        if row is None:
+        if row is None or is_tombstone(row):
             return Standing(message_id, "purged", deletion.deleted_at)
         return Standing(message_id, "restored")
     if record.busy and (record.progress is Progress.EXECUTING or message_id in record.doubtful):
@@ -106,7 +107,7 @@ def _standing(record: Record, message_id: str, row: Item | None) -> Standing:
 
 
 def _took(record: Record, row: Item | None) -> bool:
-    """Whether a row shows that this deletion flagged it, even if it was restored since."""
+    """Whether a row shows that this deletion flagged it, even if it was restored or purged since."""
     if row is None or record.deletion is None:
         return False
-    return record.deletion.made(row) or row.get("restored_from") == {"S": record.id}
+    return record.deletion.took(row) or row.get("restored_from") == {"S": record.id}

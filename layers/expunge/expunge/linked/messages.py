@@ -19,7 +19,7 @@ from expunge.deletions.soft_delete import Deletion
 from expunge.errors import StoreError
 from expunge.problems import Problem
 from expunge.table import keys
-from expunge.table.flags import assignments
+from expunge.table.flags import NOT_DELETED, assignments, is_tombstone
 from expunge.table.store import ConditionFailed, Item, Store, key
 from expunge.telemetry import logger
 from expunge.vocabulary import MESSAGE_ID
@@ -77,7 +77,7 @@ class Claim:
             self.store.transact(writes, token, deadline)
         except ConditionFailed as refused:
             # If these are its own flags, this very write was made before and only its answer got lost.
-            if refused.found is None or not deletion.made(refused.found):
+            if refused.found is None or not deletion.took(refused.found):
                 raise _unavailable(refused.found) from None
 
     def _flags(self, deletion: Deletion) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class Claim:
             "TableName": self.store.table,
             "Key": key(self.pk, keys.MESSAGE),
             "UpdateExpression": f"SET {clause} REMOVE claim_id, claim_until",
-            "ConditionExpression": "claim_id = :claim AND attribute_not_exists(deleted_at)",
+            "ConditionExpression": f"claim_id = :claim AND {NOT_DELETED}",
             "ExpressionAttributeValues": values | {":claim": {"S": self.id}},
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
@@ -133,7 +133,7 @@ def _claim(store: Store, pk: str, deadline: Deadline) -> Claim:
             deadline.for_searching(),
             UpdateExpression="SET claim_id = :claim, claim_until = :until",
             ConditionExpression=(
-                "attribute_exists(pk) AND attribute_not_exists(deleted_at)"
+                f"attribute_exists(pk) AND {NOT_DELETED}"
                 # Its own claim is there already if an answer got lost.
                 " AND (attribute_not_exists(claim_id) OR claim_until < :now OR claim_id = :claim)"
             ),
@@ -151,6 +151,6 @@ def _claim(store: Store, pk: str, deadline: Deadline) -> Claim:
 
 
 def _unavailable(found: Item | None) -> Problem:
-    if not found or "deleted_at" in found:
+    if not found or "deleted_at" in found or is_tombstone(found):
         return Problem("resource_not_found", "There is no such message in this account")
     return Problem("service_unavailable", _IN_FLIGHT)

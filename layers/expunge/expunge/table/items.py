@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from expunge import timestamps, timetokens
 from expunge.table import keys, living
-from expunge.table.flags import flags
+from expunge.table.flags import NOT_DELETED, flags
 from expunge.table.records import (
     ApiKey,
     AuthGrant,
@@ -44,7 +44,6 @@ COMPRESSION: Final = 3
 ENDPOINT: Final = {"inbound_endpoint_id": "endpoint_id", "pull_endpoint_id": "endpoint_id"}
 """Attributes that are called otherwise than the record's field, so that families share code."""
 
-_NOT_DELETED: Final = "attribute_not_exists(deleted_at) AND attribute_not_exists(purged_at)"
 _NOT_REVOKED: Final = "attribute_not_exists(revoked_at)"
 
 _NO_VERSION: Final = "attribute_not_exists(version)"
@@ -193,7 +192,7 @@ def _of_message(metadata: Item, content: Item | None = None) -> list[Write]:
     """Give the writes of a message. Where it has no content, that of the message it replaces goes."""
     condition = _NEWER if "version" in metadata else _NO_VERSION
     gone = [name for name in _NOT_IN_ALL if name not in metadata]
-    update = _update(metadata, f"{_NOT_DELETED} AND {condition}", first="stored_at", gone=gone)
+    update = _update(metadata, f"{NOT_DELETED} AND {condition}", first="stored_at", gone=gone)
     return [
         update,
         {"Delete": {"Key": _key(metadata) | {"sk": {"S": keys.CONTENT}}}}
