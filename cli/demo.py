@@ -104,6 +104,10 @@ def greeting(api_url: str, dynamodb_url: str) -> str:
         "one in place of REQUEST_ID:",
         *_to_paste(LOOK_UPS, api_url),
         "",
+        "What happens to messages is told as it happens, to programs of this machine:",
+        "",
+        f"  curl -sSN '{api_url}/events'",
+        "",
     ]
     return "\n".join(lines)
 

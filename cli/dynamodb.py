@@ -28,6 +28,12 @@ DynamoDB Local and the embedded one keep separate tables for separate regions an
 
 
 def client(url: str) -> "DynamoDBClient":
+    """Connect to DynamoDB as `connection` says."""
+    found: DynamoDBClient = connection(url, "dynamodb")
+    return found
+
+
+def connection(url: str, service: str) -> Any:
     """Connect to the endpoint ``url``, or with ``aws`` to AWS with the user's own credentials and region.
 
     Nothing need be configured for an endpoint of one's own. Parameters are not validated by the SDK: that
@@ -46,11 +52,11 @@ def client(url: str) -> "DynamoDBClient":
         max_pool_connections=16,
     )
     if url == AWS:
-        return boto3.client("dynamodb", config=config)
+        return boto3.client(service, config=config)  # type: ignore[call-overload] # one of two
     # No profile is looked up, lest the user's AWS_PROFILE names one that is not there.
     session = boto3.Session(botocore_session=Session({"profile": (None, None, None, None)}))
-    return session.client(
-        "dynamodb",
+    return session.client(  # type: ignore[call-overload] # one of two
+        service,
         endpoint_url=url,
         region_name=REGION,
         aws_access_key_id=ACCESS_KEY,

@@ -51,7 +51,7 @@ def _environment() -> dict[str, str]:
     """Return ours with ministack's own settings, lest one of the user's makes it write to the disk."""
     theirs = ("AWS_", "MINISTACK_", "LOCALSTACK_", "DOCKER_", "PERSIST_STATE", "AUTH", "USE_SSL")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
-    return {**kept, "SERVICES": "dynamodb", "LOG_LEVEL": "WARNING"}
+    return {**kept, "SERVICES": "dynamodb,dynamodbstreams", "LOG_LEVEL": "WARNING"}
 
 
 Message = MutableMapping[str, Any]

@@ -40,12 +40,12 @@ class Gateway:
             return
         started = time.monotonic()
         try:
-            body = await _read(receive)
+            body = await read_body(receive)
         except ConnectionError:
             return
         request = _request(scope, body or b"")
         response = await self._answer(request, too_large=body is None)
-        await _write(send, response, request.id)
+        await write_response(send, response, request.id)
         took = (time.monotonic() - started) * 1000
         # No query string: it may hold a token or a signature.
         log.info("%s %s %d %.0f ms", request.method, request.path, response.status, took)
@@ -89,7 +89,7 @@ class Gateway:
 TOO_LARGE: Final = Response.message(413, "Request Entity Too Large")
 
 
-async def _read(receive: Receive) -> bytes | None:
+async def read_body(receive: Receive) -> bytes | None:
     """Read the whole body; None if it is too large, once all of it has come in.
 
     Raises ConnectionError if the client hung up before that: half a request is none.
@@ -121,8 +121,9 @@ def _request(scope: Message, body: bytes) -> Request:
     )
 
 
-async def _write(send: Send, response: Response, request_id: str) -> None:
-    headers = [*response.headers, ("apigw-requestid", request_id)]
+async def write_response(send: Send, response: Response, request_id: str | None = None) -> None:
+    """Send a whole response, with the gateway's request id if it is one of the gateway's."""
+    headers = [*response.headers, *([("apigw-requestid", request_id)] if request_id else [])]
     if response.status != HTTPStatus.NO_CONTENT:  # whose length HTTP wants left out
         headers.append(("content-length", str(len(response.body))))
     await send(

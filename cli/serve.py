@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +16,8 @@ from cli import demo, server, stand_in
 from cli.dynamodb import check_url, client, create_table
 from cli.embedded import Embedded
 from cli.environment import environment
-from cli.gateway import Gateway
 from cli.invoke import Invoker, Nursery
+from cli.service import Service, shards_of
 from cli.template import Function, cors, default_table_name, functions
 
 if TYPE_CHECKING:
@@ -63,6 +63,20 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     help="Load these records at start, as `expunge load` does; may be repeated.",
 )
+@click.option(
+    "--retention-days",
+    metavar="DAYS",
+    type=click.IntRange(0, 3650),
+    show_default="the default in template.yaml",
+    help="Days until what is deleted is purged.",
+)
+@click.option(
+    "--purge-every",
+    metavar="SECONDS",
+    type=click.IntRange(1),
+    show_default="the schedule in template.yaml",
+    help="Purge so often.",
+)
 @click.option("--no-demo", is_flag=True, help="Start without the demo records.")
 @click.option("--verbose", is_flag=True, help="Show all that the functions log, not only warnings.")
 def serve(  # noqa: PLR0913 - an argument an option
@@ -73,6 +87,8 @@ def serve(  # noqa: PLR0913 - an argument an option
     dynamodb_url: str | None,
     provider_url: str | None,
     files: Sequence[Path],
+    retention_days: int | None,
+    purge_every: int | None,
     no_demo: bool,
     verbose: bool,
 ) -> None:
@@ -103,6 +119,7 @@ def serve(  # noqa: PLR0913 - an argument an option
         parts["the nursery of sandboxes"] = nursery = stack.enter_context(closing(Nursery()))
         store = client(dynamodb_url)
         _fill(store, files)
+        shards = shards_of(store, dynamodb_url, default_table_name())
         nursery.wait()
         url = f"http://{server.LOOPBACK}:{listeners[0].getsockname()[1]}"
         if demo.RECORDS in [file.resolve() for file in files]:
@@ -110,11 +127,15 @@ def serve(  # noqa: PLR0913 - an argument an option
         elif embedded:
             click.echo(demo.dynamodb_line(dynamodb_url))
         click.echo(f"expunge listening on {url}")
+        retention = {} if retention_days is None else {"RETENTION_DAYS": str(retention_days)}
         invokers = {
-            function.name: Invoker(nursery, function, own | stand_in.environment(url, provider_url, own))
+            function.name: Invoker(
+                nursery, function, own | retention | stand_in.environment(url, provider_url, own)
+            )
             for function, own in _environments(dynamodb_url, store.meta.region_name, verbose=verbose)
         }
-        asyncio.run(_run(Gateway(invokers, cors()), listeners, parts))
+        service = Service(invokers, cors(), shards, dynamodb_url)
+        asyncio.run(service.run(listeners, parts, purge_every))
 
 
 def _end_at_once(_number: int, _frame: object) -> None:
@@ -147,12 +168,3 @@ def _environments(
 ) -> Iterator[tuple[Function, dict[str, str]]]:
     for function in functions():
         yield function, environment(function, dynamodb_url, region, verbose=verbose)
-
-
-async def _run(
-    gateway: Gateway, listeners: Sequence[socket.socket], parts: Mapping[str, server.Part]
-) -> None:
-    try:
-        await server.serve(stand_in.StandIn(gateway), listeners, parts)
-    finally:
-        await gateway.close()

@@ -49,8 +49,16 @@ def listen(port: int, option: str, host: str = LOOPBACK) -> socket.socket:
     return listener
 
 
-async def serve(gateway: Application, listeners: Sequence[socket.socket], parts: Mapping[str, Part]) -> None:
-    """Serve until a signal comes; requests in flight may finish, for a while or until a second signal."""
+async def serve(
+    gateway: Application,
+    listeners: Sequence[socket.socket],
+    parts: Mapping[str, Part],
+    stopping: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until a signal comes; requests in flight may finish, for a while or until a second signal.
+
+    `stopping` is called when it is time to: it ends answers that would go on for ever.
+    """
     config = Config()
     config.bind = [f"fd://{listener.detach()}" for listener in listeners]
     config.errorlog = logging.getLogger("hypercorn.error")
@@ -70,6 +78,7 @@ async def serve(gateway: Application, listeners: Sequence[socket.socket], parts:
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
     missing = await _first_missing(parts, stop)
     stop.set()
+    stopping()
     with suppress(TimeoutError, asyncio.CancelledError):
         await asyncio.wait_for(server, GRACE)
     if missing:

@@ -1,43 +1,61 @@
-"""What lies outside of AWS's table and functions, on one machine: the providers and their keys.
+"""What lies outside of AWS's table and functions, on one machine: the providers, their keys and EventBridge.
 
 It answers under paths of the API's own port, which no route has: so its address is known wherever the API's
 is, in a container of `sam local invoke` too, and the functions reach it as they reach a provider, over HTTP.
 """
 
 import json
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import click
 
-from cli.gateway import Message, Receive, Send
+from cli.broadcast import Event
+from cli.events import Response
+from cli.gateway import Message, Receive, Send, read_body, write_response
 from cli.server import Application
 
 PROVIDER: Final = "/_outside/provider"
 PARAMETERS: Final = "/_outside/parameters"
+EVENTS: Final = "/_outside/events"
 
 KEY: Final = "expunge"
 """Every parameter's value: the key that is sent to a provider."""
 
 
 class StandIn:
-    """An ASGI application: a provider that says yes, a Parameter Store, and all else left to another one."""
+    """An ASGI application: a provider that says yes, a Parameter Store, an EventBridge for `heard`.
 
-    def __init__(self, behind: Application) -> None:
+    All else is left to another one.
+    """
+
+    def __init__(self, behind: Application, heard: Callable[[Event], None]) -> None:
         self._behind = behind
+        self._heard = heard
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Speak ASGI."""
-        answer = _answer(scope["method"], scope["path"]) if scope["type"] == "http" else None
+        answer = None
+        if scope["type"] == "http":
+            answer = _answer(scope["method"], scope["path"])
+            if answer is None and _puts_events(scope):
+                answer = self._put(await read_body(receive))
         if answer is None:
             await self._behind(scope, receive, send)
             return
-        body = json.dumps(answer).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await write_response(
+            send, Response(HTTPStatus.OK, [("content-type", "application/json")], json.dumps(answer).encode())
+        )
+
+    def _put(self, body: bytes | None) -> dict[str, Any]:
+        """Hear events and answer as EventBridge to PutEvents."""
+        entries = json.loads(body or b"{}")["Entries"]
+        for entry in entries:
+            self._heard(Event(entry["Source"], entry["DetailType"], entry["Detail"]))
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": str(uuid.uuid4())} for _ in entries]}
 
 
 def _answer(method: str, path: str) -> dict[str, Any] | None:
@@ -48,12 +66,23 @@ def _answer(method: str, path: str) -> dict[str, Any] | None:
     return None
 
 
+def _puts_events(scope: Message) -> bool:
+    """Whether an SDK puts events. No page in a browser can: its requests say where they come from."""
+    headers = dict(scope["headers"])
+    return (
+        (scope["method"], scope["path"].rstrip("/")) == ("POST", EVENTS)
+        and headers.get(b"x-amz-target") == b"AWSEvents.PutEvents"
+        and b"origin" not in headers
+    )
+
+
 def environment(api_url: str, provider_url: str | None, own: Mapping[str, str]) -> dict[str, str]:
     """Return the variables by which functions find this stand-in, or a provider of one's own."""
     base_url = provider_url or api_url + PROVIDER
     direct = f"{own.get('NO_PROXY', '')},127.0.0.1".lstrip(",")
     return {
         "AWS_ENDPOINT_URL_SSM": api_url + PARAMETERS,
+        "AWS_ENDPOINT_URL_EVENTBRIDGE": api_url + EVENTS,
         "WHATSAPP_BASE_URL": base_url,
         "LINKEDIN_BASE_URL": base_url,
         "NO_PROXY": direct,

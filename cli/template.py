@@ -40,6 +40,8 @@ class Function:
     environment: Mapping[str, str]
     routes: tuple[tuple[str, str], ...]
     """(method, path) of each of its HTTP API events; none for a function that is not called over HTTP."""
+    every: int | None = None
+    """Seconds between two runs of its schedule, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,21 @@ def _function(template: Path, name: str, properties: dict[str, Any]) -> Function
             for event in properties.get("Events", {}).values()
             if event["Type"] == "HttpApi"
         ),
+        every=next(
+            (
+                _seconds(event["Properties"]["Schedule"])
+                for event in properties.get("Events", {}).values()
+                if event["Type"] == "Schedule"
+            ),
+            None,
+        ),
     )
+
+
+def _seconds(rate: str) -> int:
+    """Read EventBridge's ``rate(5 minutes)``."""
+    number, unit = rate.removeprefix("rate(").removesuffix(")").split()
+    return int(number) * {"minute": 60, "hour": 3600, "day": 86400}[unit.removesuffix("s")]
 
 
 def _resources(template: Path, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:

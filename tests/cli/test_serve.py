@@ -216,7 +216,7 @@ def test_the_printed_curl_lines_look_a_deletion_up_undo_it_and_plan_one() -> Non
     with serving() as served:
         first, *_ = lines = _curl_lines(served)
         deleted = _curl(first)[1]
-        listed, one, messages, restored, planned, executed = lines[len(demo.REQUESTS) :]
+        listed, one, messages, restored, planned, executed = lines[len(demo.REQUESTS) :][: len(demo.LOOK_UPS)]
         assert _curl(listed)[1]["data"]["deletions"][0]["id"] == deleted["meta"]["request_id"]
         one, messages, restored = (
             line.replace("REQUEST_ID", deleted["meta"]["request_id"]) for line in (one, messages, restored)

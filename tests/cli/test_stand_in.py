@@ -50,6 +50,7 @@ def test_functions_go_to_the_stand_in_directly_whatever_proxy_is_set() -> None:
     stand_in = "http://127.0.0.1:3000/_outside"
     assert environment("http://127.0.0.1:3000", None, {"NO_PROXY": "example.com"}) == {
         "AWS_ENDPOINT_URL_SSM": f"{stand_in}/parameters",
+        "AWS_ENDPOINT_URL_EVENTBRIDGE": f"{stand_in}/events",
         "WHATSAPP_BASE_URL": f"{stand_in}/provider",
         "LINKEDIN_BASE_URL": f"{stand_in}/provider",
         "NO_PROXY": "example.com,127.0.0.1",

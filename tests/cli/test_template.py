@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from cli.template import (
     NO_CORS,
     TEMPLATE,
@@ -8,6 +10,7 @@ from cli.template import (
     cors,
     default_table_name,
     functions,
+    stream_mapping,
     table_definition,
 )
 
@@ -85,6 +88,7 @@ def test_functions_are_read_with_globals_merged_and_references_resolved(tmp_path
                 "INDEX": "Table.Arn/index/messages",
             },
             routes=(("GET", "/things/{id}"), ("DELETE", "/things")),
+            every=3600,
         ),
         Function(
             name="PurgeFunction",
@@ -149,3 +153,28 @@ def test_every_handler_of_the_template_is_where_the_template_says() -> None:
         )
         assert f"def {function.attribute}(" in module.read_text()
     assert TEMPLATE.is_file()
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds"), [("rate(1 minute)", 60), ("rate(5 minutes)", 300), ("rate(24 hours)", 86400)]
+)
+def test_a_schedule_is_read_in_seconds(rate: str, seconds: int, tmp_path: Path) -> None:
+    template = example(tmp_path)
+    template.write_text(template.read_text().replace("rate(1 hour)", rate))
+    assert functions(template)[0].every == seconds
+
+
+def test_the_stream_is_brought_as_the_template_says_and_switched_on_with_the_table() -> None:
+    mapping = stream_mapping()
+    assert mapping is not None
+    assert mapping.function == "PublishDeletionsFunction"
+    assert (mapping.batch_size, mapping.window, len(mapping.patterns)) == (1000, 2, 4)
+    assert table_definition()["StreamSpecification"] == {
+        "StreamEnabled": True,
+        "StreamViewType": "NEW_AND_OLD_IMAGES",
+    }
+
+
+def test_a_template_without_a_stream_brings_none(tmp_path: Path) -> None:
+    assert stream_mapping(example(tmp_path)) is None
+    assert "StreamSpecification" not in table_definition(template=example(tmp_path))
