@@ -7,7 +7,6 @@ from typing import Any
 import boto3
 import hypothesis
 import pytest
-from moto import mock_aws
 
 # Before anything reads them: the handlers' settings, as template.yaml gives them.
 os.environ |= {
@@ -31,7 +30,7 @@ from expunge.http import auth
 from expunge.table.store import CLIENT_CONFIG, Store, store
 from expunge.telemetry import logger
 from expunge.webhooks import customer_endpoints
-from tests import refusals
+from tests import refusals, shortcut
 from tests.clock import Clock
 from tests.world import World
 
@@ -42,6 +41,7 @@ hypothesis.settings.load_profile("expunge")
 
 # Every client, the functions' own too, is refused what AWS refuses.
 refusals.install()
+shortcut.install()
 
 
 @pytest.fixture(autouse=True)
@@ -63,8 +63,7 @@ def forget() -> None:
 @pytest.fixture
 def world() -> Iterator[World]:
     """An empty table on moto."""
-    # The SDK's session is kept: reading its models again for every test takes most of the time.
-    with mock_aws(config={"core": {"reset_boto3_session": False}}):
+    with shortcut.moto():
         client = boto3.client("dynamodb", config=CLIENT_CONFIG)
         create_table(client, "expunge", stream=False)
         yield World(Store(client, "expunge"))

@@ -105,7 +105,6 @@ def test_every_page_of_a_query_is_read(world: World) -> None:
     assert [item["sk"]["S"] for item in items] == [keys.INBOUND_ENDPOINT + message_id(n) for n in range(5)]
 
 
-@pytest.mark.usefixtures("world")
 def test_the_sdk_sends_a_request_once_and_leaves_repeating_it_to_the_deadline() -> None:
     sent: list[str] = []
 

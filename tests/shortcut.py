@@ -1,0 +1,150 @@
+"""Moto's DynamoDB, asked directly.
+
+moto answers as AWS does over HTTP: every call is signed, sent, taken apart, answered, serialised and parsed,
+and that takes most of the time of all tests. Here a call is handed to moto where the SDK would begin to send
+it, and moto's answer is handed back as the SDK would have parsed it. What moto decides stays moto's.
+
+Unlike moto, which does not lock, a call is carried out as a whole before another thread's.
+"""
+
+import json
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from threading import RLock
+from typing import Any
+
+from botocore import xform_name
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.handlers import BUILTIN_HANDLERS
+from botocore.model import OperationModel
+from botocore.parsers import create_parser
+from moto.core.base_backend import BackendDict
+from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.table import Table
+from moto.dynamodb.responses import DynamoHandler
+from werkzeug.exceptions import HTTPException
+
+from expunge.table import sending
+
+Answer = tuple[AWSResponse, dict[str, Any]]
+
+_lock = RLock()
+_parser: Any = create_parser("json")
+
+
+def install() -> None:
+    """Have all clients that are made from now on ask moto directly; to be called before the first is made."""
+    BUILTIN_HANDLERS.append(("before-call.dynamodb", answer))
+    moto_table: Any = Table
+    moto_table.__deepcopy__ = lambda table, _memo: table
+    backend: Any = DynamoDBBackend
+    backend.transact_write_items = _all_or_nothing(backend.transact_write_items)
+
+
+@contextmanager
+def moto() -> Iterator[None]:
+    """AWS is empty and is moto, as long as the context lasts.
+
+    `mock_aws` does this too; it also prepares the requests library, which takes longer than most tests.
+    """
+    BackendDict.reset()
+    botocore_stubber.enabled = True
+    try:
+        yield
+    finally:
+        botocore_stubber.enabled = False
+        BackendDict.reset()
+
+
+def answer(model: OperationModel, params: dict[str, Any], context: dict[str, Any], **_: Any) -> Answer | None:
+    """Answer a call that is about to be sent to AWS while moto takes its place."""
+    if not leads_to_moto(params["url"]):
+        return None
+    _ask_whether_to_send(params)
+    handler: Any = DynamoHandler()
+    handler.region, handler.current_account = context["client_region"], DEFAULT_ACCOUNT_ID
+    handler.body = json.loads(params["body"], object_hook=_binary)
+    with _lock:
+        try:
+            result = getattr(handler, xform_name(model.name))().result
+        except HTTPException as error:
+            return _refusal(model, error)
+    metadata = {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0}
+    known: Any = model.output_shape
+    reply = {name: value for name, value in result.items() if name in known.members}
+    return _http(params["url"], 200), reply | {"ResponseMetadata": metadata}
+
+
+def leads_to_moto(url: str) -> bool:
+    """Whether a request to the URL would be answered by moto, and not by what listens there."""
+    return botocore_stubber.enabled and url.endswith(".amazonaws.com/")
+
+
+def _ask_whether_to_send(params: dict[str, Any]) -> None:
+    class Request:
+        body = params["body"]
+
+    sending._before_send(Request)  # noqa: SLF001 - a request that is sent meets it
+    if Request.body is not params["body"]:
+        Request.body.read()
+
+
+def _binary(value: dict[str, Any]) -> dict[str, Any]:
+    """Undo the encoding of an attribute that is binary."""
+    if len(value) == 1 and isinstance(value.get("B"), str):
+        return {"B": b64decode(value["B"])}
+    return value
+
+
+def _refusal(model: OperationModel, error: Any) -> Answer:
+    """What the SDK makes of an error: that of every service, with what this operation adds to it."""
+    sent = {
+        "status_code": error.code,
+        "headers": dict(error.get_headers()),
+        "body": error.description.encode(),
+    }
+    parsed = _parser.parse(sent, model.output_shape)
+    shape = model.service_model.shape_for_error_code(parsed["Error"]["Code"])
+    if shape is not None:
+        parsed |= _parser.parse(sent, shape)
+    return _http("", error.code), parsed
+
+
+def _http(url: str, status: int) -> AWSResponse:
+    return AWSResponse(url, status, HTTPHeaders(), None)
+
+
+def _all_or_nothing(
+    transact: Callable[[DynamoDBBackend, Any], None],
+) -> Callable[[DynamoDBBackend, Any], None]:
+    """Keep what a transaction writes in order to restore it; moto copies the whole table each time."""
+
+    def transact_write_items(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
+        before = [_before(backend, write) for entry in transact_items for write in entry.values()]
+        try:
+            transact(backend, transact_items)
+        except Exception:
+            for restore in before:
+                restore()
+            raise
+
+    return transact_write_items
+
+
+def _before(backend: DynamoDBBackend, write: dict[str, Any]) -> Callable[[], None]:
+    """Give what puts an item of a transaction back as it was."""
+    table = backend.get_table(write["TableName"])
+    hash_key, range_key = backend.get_keys_value(table, write.get("Key") or write["Item"])
+    item = deepcopy(table.get_item(hash_key, range_key))
+
+    def restore() -> None:
+        if item is None:
+            table.delete_item(hash_key, range_key)
+        else:
+            table.items[hash_key][range_key] = item
+
+    return restore
