@@ -52,6 +52,9 @@ REFUSED: Any = [
     },
 ]
 
+TIMES = ("CreationDateTime", "LatestStreamLabel", "LatestStreamArn")
+"""What of a table's description tells when it was made."""
+
 CALLS: list[tuple[str, Any]] = [
     ("describe_table", TABLE),
     ("put_item", TABLE | {"Item": ITEM}),
@@ -89,7 +92,8 @@ def replies() -> list[Any]:
             except ClientError as error:
                 reply = error.response
             status = reply.pop("ResponseMetadata")["HTTPStatusCode"]
-            reply.get("Table", {}).pop("CreationDateTime", None)
+            for name in TIMES:
+                reply.get("Table", {}).pop(name, None)
             heard.append((operation, status, reply))
     return heard
 
