@@ -25,7 +25,21 @@ from expunge.http import auth
 from expunge.linked import provider_keys
 from tests.deploy.template import EVENTS, lambda_functions, resources
 from tests.upstream import upstream
-from tests.world import KEY, LINKED, OUTBOUND, PULL, SUB_KEY, Handler, RunningOut, World, call
+from tests.world import (
+    ACCOUNT,
+    INBOUND,
+    KEY,
+    LINKED,
+    OUTBOUND,
+    PULL,
+    SUB_KEY,
+    Handler,
+    RunningOut,
+    World,
+    at,
+    call,
+    message_id,
+)
 
 LOST = ReadTimeoutError(endpoint_url="https://dynamodb.example")
 BUS = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}"
@@ -61,7 +75,11 @@ LAMBDAS_OWN = {
     Allowed(f"dynamodb:{action}", "Table.StreamArn", None)
     for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
 } | {Allowed("sqs:SendMessage", "PublishDeadLetterQueue.Arn", None)}
-"""What Lambda does in a function's name to bring it a stream and to keep what it failed on."""
+LAMBDAS_OWN_OF_THE_QUEUE = {
+    Allowed(f"sqs:{action}", "RecordsQueue.Arn", None)
+    for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+}
+"""What Lambda does in a function's name to bring it a stream and to keep what it failed on, or a queue."""
 
 
 def allowed(function: str) -> set[Allowed]:
@@ -421,6 +439,38 @@ def publish_deletions(_: Handler, __: World, recorder: Recorder, ___: pytest.Mon
         assert run(event, RunningOut()) == {"batchItemFailures": []}
 
 
+def store_records(_: Handler, __: World, recorder: Recorder, ___: pytest.MonkeyPatch) -> None:
+    run: Callable[..., Any] = import_module("store_records").handler
+    messages = [
+        {"kind": "inbound_message", "inbound_endpoint_id": INBOUND, "status": "queued", "received_at": at(1)},
+        {"kind": "outbound_message", "endpoint_id": OUTBOUND, "status": "queued", "created_at": at(1)},
+        {
+            "kind": "pull_event",
+            "pull_endpoint_id": PULL,
+            "event_type": "x",
+            "status": "stored",
+            "received_at": at(1),
+        },
+    ]
+    records = [{"account_id": ACCOUNT, "id": message_id(1), **each} for each in messages]
+    records += [
+        {"kind": "channel_message", "sub_key": SUB_KEY, "channel": "ch1", "timetoken": "1"},
+        {
+            "kind": "linked_message",
+            "account_id": ACCOUNT,
+            "id": f"{LINKED[:-1]}9",
+            "linked_account_id": "la_1",
+            "provider_message_id": "wamid.1",
+            "sent_at": at(0),
+        },
+    ]
+    for more in ({}, {"payload": 1}):
+        body = "\n".join(json.dumps(record | more) for record in records)
+        with recorder.recording():
+            reply = run({"Records": [{"messageId": "1", "body": body}]}, RunningOut())
+        assert (reply["batchItemFailures"], reply["stored"]) == ([], len(records))
+
+
 PLAYS: Mapping[str, Play] = {
     play.__name__: play
     for play in (
@@ -440,6 +490,7 @@ PLAYS: Mapping[str, Play] = {
         delete_channel_history,
         purge,
         publish_deletions,
+        store_records,
     )
 } | {"list_deletion_messages": get_deletion}
 
@@ -454,7 +505,7 @@ def test_a_function_may_do_what_it_does_and_nothing_else(
     )
     PLAYS[module](import_module(module).handler, world, recorder, monkeypatch)
 
-    statements = {each for each in allowed(function) if each not in LAMBDAS_OWN}
+    statements = {each for each in allowed(function) if each not in LAMBDAS_OWN | LAMBDAS_OWN_OF_THE_QUEUE}
     refused = {done for done in recorder.done if not any(each.covers(done) for each in statements)}
     unused = {each for each in statements if not any(each.covers(done) for done in recorder.done)}
     assert refused == set(), f"the policy of {function} in template.yaml lacks what {module} does"
@@ -463,6 +514,10 @@ def test_a_function_may_do_what_it_does_and_nothing_else(
 
 def test_the_function_that_publishes_may_be_brought_the_stream_and_keep_what_it_failed_on() -> None:
     assert allowed("PublishDeletionsFunction") >= LAMBDAS_OWN
+
+
+def test_the_function_that_stores_may_be_brought_the_queue() -> None:
+    assert allowed("StoreRecordsFunction") >= LAMBDAS_OWN_OF_THE_QUEUE
 
 
 def test_no_statement_names_all_actions_or_all_resources() -> None:

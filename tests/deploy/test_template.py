@@ -17,7 +17,7 @@ from tests.deploy.template import resources, template, transformed
 AWAITED = {"OldestSweepAge", "SweepsSetAside"}
 """Metrics that the template already watches and the sweeps are about to publish; empty this when they do."""
 
-FAMILIES = {"inbound", "pull", "outbound", "linked", "channel", "purge", "events"}
+FAMILIES = {"inbound", "pull", "outbound", "linked", "channel", "purge", "events", "records"}
 MINUTES = 60
 
 
@@ -262,3 +262,31 @@ def test_no_function_reserves_concurrency_so_that_small_accounts_can_deploy() ->
         if "ReservedConcurrentExecutions" in each
     ]
     assert reserving == []
+
+
+def test_the_records_queue_gives_up_what_cannot_be_stored_and_only_it_may_do_so() -> None:
+    queues = resources("AWS::SQS::Queue")
+    queue, dead = queues["RecordsQueue"], queues["RecordsDeadLetterQueue"]
+    function = resources("AWS::Serverless::Function")["StoreRecordsFunction"]
+    mapping = resources("AWS::Lambda::EventSourceMapping")["StoreRecordsMapping"]
+
+    assert queue["SqsManagedSseEnabled"] is dead["SqsManagedSseEnabled"] is True
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    assert queue["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": ["RecordsDeadLetterQueue", "Arn"]},
+        "maxReceiveCount": 5,
+    }
+    name = queue["QueueName"]["Fn::Sub"]
+    arn = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:" + name
+    assert dead["RedriveAllowPolicy"] == {
+        "redrivePermission": "byQueue",
+        "sourceQueueArns": [{"Fn::Sub": arn}],
+    }
+    assert dead["MessageRetentionPeriod"] == 14 * 24 * 60 * MINUTES
+    assert mapping == {
+        "FunctionName": {"Ref": "StoreRecordsFunction"},
+        "EventSourceArn": {"Fn::GetAtt": ["RecordsQueue", "Arn"]},
+        "BatchSize": 10,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": {"Ref": "StoreConcurrency"}},
+    }

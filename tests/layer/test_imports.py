@@ -24,6 +24,7 @@ FLOORS = (
     {"table"},
     {"http", "deletions", "events"},
     {"webhooks", "linked", "history"},
+    {"intake"},
 )
 """From the ground up; functions/ and cli/ stand above them all."""
 

@@ -19,7 +19,6 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from expunge import timestamps, timetokens
-from expunge.problems import CATALOGUE
 from expunge.table.flags import OF_A_DELETION, OF_A_RESTORE
 from expunge.table.json_text import NotJson, compact, read
 from expunge.vocabulary import (
@@ -54,6 +53,8 @@ def _rfc3339(text: str) -> str:
 
 
 def _state(text: str) -> str:
+    from expunge.problems import CATALOGUE  # noqa: PLC0415 - linked accounts are loaded, they come by no queue
+
     if text != "connected" and text not in CATALOGUE:
         raise ValueError
     return text

@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from enum import Enum
 from threading import Event
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from expunge.deadline import Deadline
 from expunge.errors import OutOfTime
@@ -48,7 +48,7 @@ class Storing:
     outcome: Outcome = field(default=Outcome.OPEN, init=False)
 
     @classmethod
-    def of(cls, record: Record) -> "Storing":
+    def of(cls, record: Record) -> Self:
         """Have it stored."""
         return cls(record.kind, writes(record))
 

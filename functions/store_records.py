@@ -1,0 +1,76 @@
+"""From the queue into the table: records of messages, in batches."""
+
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+
+import expunge.cold_start  # noqa: F401 - before all others
+from expunge.deadline import Context, Deadline
+from expunge.errors import StoreError
+from expunge.intake import Body, take_in
+from expunge.table.store import store
+from expunge.telemetry import count, logger
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+
+class NotStored(Exception):
+    """A message of the queue is to come again, and in the end to go to the dead-letter queue."""
+
+
+def handler(event: Any, context: Context) -> dict[str, Any]:
+    """Store what the bodies hold; the queue sends again what the answer names under `batchItemFailures`.
+
+    That is a body with a bad line, whose good lines are stored, and one that could not be stored in full.
+    `rejected` says what is wrong with which line, `stored` how many records were written; those that change
+    nothing are not counted.
+    """
+    with logger.append_context_keys(request_id=context.aws_request_id):
+        texts = {each["messageId"]: each["body"] for each in event["Records"]}
+        deadline = Deadline(context.get_remaining_time_in_millis)
+        bodies, error = take_in(store(), texts, deadline)
+        _publish(bodies, error)
+        return {
+            **_failures(event, {body.id: body for body in bodies}),
+            "stored": sum(body.stored for body in bodies),
+            "rejected": [
+                {"itemIdentifier": body.id, "line": each.line, "reason": each.reason}
+                for body in bodies
+                for each in body.rejections
+            ],
+        }
+
+
+def _failures(event: Any, bodies: dict[str, Body]) -> dict[str, Any]:
+    def check(record: "SQSRecord") -> None:
+        body = bodies[record.message_id]
+        if body.rejected or not body.settled:
+            raise NotStored
+
+    # Raising for a batch that failed as a whole would say less: what was rejected, and why.
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    return dict(process_partial_response(event=event, record_handler=check, processor=processor))
+
+
+def _publish(bodies: list[Body], error: StoreError | None) -> None:
+    for body in bodies:
+        if body.rejected:
+            some = [each._asdict() for each in body.rejections[:_LOGGED]]
+            logger.error(
+                "A body has lines that are no records of messages",
+                extra={"message_id": body.id, "rejected": body.rejected, "lines": some},
+            )
+    if error is not None:
+        logger.error("Not everything was stored", extra={"reason": error.reason})
+    count(
+        "records",
+        RecordsStored=sum(body.stored for body in bodies),
+        RecordsLeftAlone=sum(body.left_alone for body in bodies),
+        RecordsRejected=sum(body.rejected for body in bodies),
+        BodiesNotStored=sum(not body.settled for body in bodies),
+    )
+
+
+_LOGGED = 10
+"""Of a body's bad lines, so many are named in the log."""
