@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -52,6 +53,7 @@ class Transactions:
         self.sizes: list[int] = []
         self.fail: Callable[[str], str | None] = lambda _text: None
         self.pretend = False
+        lock = Lock()
         write = store().client.transact_write_items
 
         def transact(**arguments: Any) -> Any:
@@ -60,7 +62,8 @@ class Transactions:
             if code is not None:
                 response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 400}}
                 raise ClientError(response, "TransactWriteItems")
-            return None if self.pretend else write(**arguments)
+            with lock:  # moto takes one at a time
+                return None if self.pretend else write(**arguments)
 
         patch.setattr(store().client, "transact_write_items", transact)
 
