@@ -5,7 +5,6 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
@@ -14,9 +13,12 @@ import click
 
 from cli.dynamodb import client as connect
 from cli.dynamodb import store_options
+from cli.importing import Parts, new_folder, resolved, write_files
+from cli.progress import bar
 from cli.settings import Place, lacking, owner
 from expunge.deadline import Deadline
 from expunge.errors import OutOfTime, Throttled
+from expunge.table.items import items
 from expunge.table.records import MAX_LINE, BadLine, Message, Record, parse
 from expunge.table.store import Store
 from expunge.table.storing import Outcome, Storing, store_all
@@ -48,7 +50,10 @@ class LoadResult:
     withheld: Mapping[str, int] = field(default_factory=dict)
     """Lines by kind that were passed over because they lack a secret, as `dump --settings` prints them."""
     astray: Mapping[Place, int] = field(default_factory=dict)
-    """Messages by what they belong to, where that is not in the table."""
+    """Messages by what they belong to, where that is neither there nor brought along."""
+    into: str = "table"
+    written: int | None = None
+    """Items in the files, if it was files that were written."""
 
     @property
     def records(self) -> int:
@@ -57,7 +62,8 @@ class LoadResult:
 
     def __str__(self) -> str:
         kinds = ", ".join(f"{count} {kind}" for kind, count in self.kinds.items())
-        said = f"loaded {self.records} records" + (f": {kinds}" if kinds else "")
+        did = "loaded" if self.written is None else f"wrote {self.written} items of"
+        said = f"{did} {self.records} records" + (f": {kinds}" if kinds else "")
         if self.kept:
             said += f"; {self.kept} already deleted, left as they are"
         if self.outdated:
@@ -81,21 +87,31 @@ class LoadResult:
                 f" and {len(places) - _NAMED} more" if places[_NAMED:] else ""
             )
             yield (
-                f"messages that belong to what is not in the table: {sum(self.astray.values())};"
+                f"messages that belong to what is not in the {self.into}: {sum(self.astray.values())};"
                 f" load the records of {named}"
             )
 
 
 @click.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--to-import",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write no table but files for DynamoDB's import from S3, which makes a new table, to this folder.",
+)
 @store_options
-def load(files: tuple[Path, ...], dynamodb_url: str, table: str) -> None:
+def load(files: tuple[Path, ...], to_import: Path | None, dynamodb_url: str, table: str) -> None:
     """Bulk-load records, one JSON object a line; "-" is the standard input.
 
     Nothing is written unless every line is good. Loading a line twice is harmless: a message that is
     deleted stays deleted.
     """
-    result = load_files(connect(dynamodb_url), table, files, progress=sys.stderr.isatty())
+    progress = sys.stderr.isatty()
+    if to_import is None:
+        result = load_files(connect(dynamodb_url), table, files, progress=progress)
+    else:
+        result = write_import(to_import, files, progress=progress)
     click.echo(result)
     remark(result)
 
@@ -117,7 +133,7 @@ def load_files(
     Raises BadInput, with nothing written, for a line that is no record and a file that cannot be read.
     """
     with tempfile.TemporaryFile(prefix="expunge-load-") as spool:
-        checked = _check(paths, spool, progress=progress)
+        checked = _check(paths, lambda record: pickle.dump(Storing.of(record), spool), progress=progress)
         spool.seek(0)
         outcomes: Counter[Outcome] = Counter()
         if checked.kinds:
@@ -131,6 +147,36 @@ def load_files(
         withheld=dict(sorted(checked.withheld.items())),
         # Looked up last: what the files bring is there by now.
         astray={place: checked.owners[place] for place in lacking(Store(client, table), checked.owners)},
+    )
+
+
+def write_import(folder: Path, paths: Sequence[Path], *, progress: bool = False) -> LoadResult:
+    """Check every line of the files, then write what `load_files` would leave in an empty table to a folder.
+
+    Raises BadInput like that one, click.BadParameter if the folder is not empty.
+    """
+    new_folder(folder)
+    there: set[tuple[str, str]] = set()
+    with Parts() as parts:
+
+        def keep(record: Record) -> None:
+            stored = items(record)
+            if not isinstance(record, Message):
+                there.update((item["pk"]["S"], item["sk"]["S"]) for item in stored)
+            for some in [stored] if isinstance(record, Message) else [[item] for item in stored]:
+                parts.add(some)
+
+        checked = _check(paths, keep, progress=progress)
+        with bar("writing", parts.records, shown=progress) as advance:
+            written = write_files(folder, (item for part in parts.each(advance) for item in resolved(part)))
+    return LoadResult(
+        kinds=dict(sorted(checked.kinds.items())),
+        kept=0,
+        revoked=0,
+        withheld=dict(sorted(checked.withheld.items())),
+        astray={place: n for place, n in checked.owners.items() if (place.pk, place.sk) not in there},
+        into="files",
+        written=written,
     )
 
 
@@ -153,14 +199,14 @@ class _Checked:
         return True
 
 
-def _check(paths: Sequence[Path], spool: IO[bytes], *, progress: bool) -> _Checked:
+def _check(paths: Sequence[Path], keep: Callable[[Record], None], *, progress: bool) -> _Checked:
     checked = _Checked()
-    with _bar("checking", _total_size(paths), shown=progress) as advance:
+    with bar("checking", _total_size(paths), shown=progress) as advance:
         for path in paths:
             for number, line in enumerate(_lines(path), start=1):
                 record = _record(line.removeprefix(_BOM) if number == 1 else line, path, number)
                 if record is not None and checked.note(record):
-                    pickle.dump(Storing.of(record), spool)
+                    keep(record)
                 advance(len(line))
     return checked
 
@@ -169,7 +215,7 @@ def _store(store: Store, spool: IO[bytes], count: int, *, progress: bool) -> Cou
     outcomes: Counter[Outcome] = Counter()
     # The file has no name by which anyone else could write to it.
     records: Iterator[Storing] = (pickle.load(spool) for _ in range(count))  # noqa: S301
-    with _bar("writing", count, shown=progress) as advance:
+    with bar("writing", count, shown=progress) as advance:
 
         def landed(some: Sequence[Storing]) -> None:
             outcomes.update(record.outcome for record in some)
@@ -212,29 +258,8 @@ def _total_size(paths: Sequence[Path]) -> int | None:
     return sum(path.stat().st_size for path in paths)
 
 
-@contextmanager
-def _bar(label: str, length: int | None, *, shown: bool) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar, whose steps are to be reported to what this yields."""
-    unused: Iterator[int] = iter(lambda: 0, 0)  # click wants something to count where the length is not known
-    steps = (length or _PIPE_STEP) // _RENDERINGS
-    with click.progressbar(
-        unused,
-        length,
-        f"{label:8}",
-        hidden=not shown,
-        file=sys.stderr,
-        update_min_steps=max(1, steps),
-    ) as bar:
-        yield bar.update
-        bar.finish()
-        bar.render_progress()
-
-
 _PATIENCE: Final = 22.0
 """Seconds for a transaction, of which attempts take the first 10 and answers to them the rest."""
 
 _NAMED: Final = 10
 """Of what is missing, so many are named."""
-
-_RENDERINGS: Final = 200
-_PIPE_STEP: Final = 200_000_000

@@ -98,6 +98,8 @@ def behind_http() -> list[Function]:
             ["", "chat.example.com", "https://a.example, https://b.example", "https://*.example.com", "null"],
         ),
         ("EventBusName", ["default", "orders/bus", "a.b-c_d"], ["", "a bus", "*", "arn:aws:events"]),
+        ("ImportBucket", ["", "my-bucket", "my.bucket.1"], ["ab", "My-Bucket", "-bucket", "s3://bucket"]),
+        ("ImportPrefix", ["", "expunge/", "a/b_c-d"], ["a b", "a?b", "a" * 513]),
         ("TableName", ["expunge", "my.table-1"], ["", "ab", "a b", "x" * 256]),
     ],
 )
@@ -212,6 +214,19 @@ def test_the_table_survives_the_stack() -> None:
     table = template()["Resources"]["Table"]
     assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
     assert table["Properties"]["DeletionProtectionEnabled"] is True
+
+
+def test_a_new_table_begins_with_the_files_of_a_bucket_if_one_is_named() -> None:
+    assert template()["Conditions"]["HasImport"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "ImportBucket"}, ""]}]
+    }
+    source = {
+        "InputFormat": "DYNAMODB_JSON",
+        "InputCompressionType": "GZIP",
+        "S3BucketSource": {"S3Bucket": {"Ref": "ImportBucket"}, "S3KeyPrefix": {"Ref": "ImportPrefix"}},
+    }
+    found = template()["Resources"]["Table"]["Properties"]["ImportSourceSpecification"]
+    assert found == {"Fn::If": ["HasImport", source, {"Ref": "AWS::NoValue"}]}
 
 
 def test_functions_behind_http_leave_the_gateway_time_for_a_cold_start() -> None:

@@ -203,11 +203,36 @@ def _of_message(metadata: Item, content: Item | None = None) -> list[Write]:
 
 _NOT_IN_ALL: Final = ("group_pk",)
 """Attributes that the message which is replaced may have and its new record may lack."""
+_NOT_IN_ALL_KEYS: Final = ("label", "expires_at", "scopes")
+
+
+def stored_over(before: Item, item: Item) -> Item | None:
+    """What the first item of a record makes of an item that another record has stored; None: nothing.
+
+    The writes of a record do the same in the table, where it is told in DynamoDB's words.
+    """
+    sk = item["sk"]["S"]
+    if sk == keys.API_KEY:
+        gone, first = [*_NOT_IN_ALL_KEYS], "created_at"
+    elif sk == keys.MESSAGE:
+        gone, first = [*_NOT_IN_ALL], "stored_at"
+        if "deleted_at" in before or not _newer(before, item):
+            return None
+    else:
+        return item
+    kept = {name: value for name, value in before.items() if name not in gone}
+    return kept | item | ({first: before[first]} if first in before else {})
+
+
+def _newer(before: Item, item: Item) -> bool:
+    if "version" not in before:
+        return True
+    return "version" in item and int(item["version"]["N"]) > int(before["version"]["N"])
 
 
 def _of_api_key(item: Item) -> Write:
     """Give an update, because only the table knows when the key was made and last used."""
-    gone = [name for name in ("label", "expires_at", "scopes") if name not in item]
+    gone = [name for name in _NOT_IN_ALL_KEYS if name not in item]
     return _update(item, _NOT_REVOKED, first="created_at", gone=gone)
 
 
