@@ -79,6 +79,14 @@ LOOK_UPS: Final = (
 """Likewise for each endpoint that looks deletions up, undoes or plans them."""
 
 
+_RECORD: Final = (
+    '{"kind":"inbound_message","account_id":"acc_demo","id":"'
+    f'{_ID}00999","inbound_endpoint_id":"{_ID}00001","status":"succeeded",'
+    '"received_at":"2026-04-21T09:30:00Z","payload":{"amount":1900}}'
+)
+"""What POST /records is tried with."""
+
+
 def dynamodb_line(url: str) -> str:
     """Say where the records are."""
     return f"DynamoDB listens on {url} (any region, any credentials)."
@@ -107,6 +115,10 @@ def greeting(api_url: str, dynamodb_url: str) -> str:
         "What happens to messages is told as it happens, to programs of this machine:",
         "",
         f"  curl -sSN '{api_url}/events'",
+        "",
+        "Records of messages come in as they would from the queue, and a message that was purged stays so:",
+        "",
+        f"  curl -sS -X POST '{api_url}/records' -d '{_RECORD}' ; echo",
         "",
     ]
     return "\n".join(lines)

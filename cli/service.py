@@ -8,13 +8,14 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from cli import server
+from cli import records, server
 from cli.broadcast import Broadcast
 from cli.dynamodb import AWS, connection, explain
 from cli.events import Response
 from cli.gateway import Gateway, Message, Receive, Send, write_response
 from cli.invoke import Invoker
 from cli.loopback import Answer, Loopback
+from cli.records import RecordsIn
 from cli.schedule import every
 from cli.stand_in import StandIn
 from cli.stream import Bringer, Shards, stream_arn
@@ -61,6 +62,8 @@ class Service:
         routes: dict[tuple[str, str], Answer] = {
             ("GET", "/events"): _no_events if shards is None else self._events.answer
         }
+        if records.FUNCTION in invokers:
+            routes["POST", "/records"] = RecordsIn(invokers[records.FUNCTION].invoke).answer
         self.application = Loopback(routes, StandIn(self._gateway, self._events.put))
 
     async def run(

@@ -229,6 +229,22 @@ def test_the_printed_curl_lines_look_a_deletion_up_undo_it_and_plan_one() -> Non
     assert plan["matched"] == carried_out["deleted"] == 10
 
 
+def test_the_printed_curl_line_brings_a_record_in_which_can_then_be_deleted() -> None:
+    with serving() as served:
+        line = _curl_lines(served)[-1].removesuffix(" ; echo")
+        _, *_, url, _, body = shlex.split(line)
+        assert fetch("POST", url, None, body) == (200, {"stored": 1, "rejected": []})
+        status, answer = fetch("POST", url, None, f"{body}\n{{}}\n")
+        assert (status, answer["stored"], [each["line"] for each in answer["rejected"]]) == (200, 1, [2])
+        assert fetch("POST", url, {"Origin": "https://page.example"}, body)[0] == 403
+        message = f"{served.url}/v1/inbound-messages/{json.loads(body)['id']}"
+        deleted = fetch("DELETE", message, {"Authorization": f"Bearer {demo.API_KEY}"})
+        assert fetch("POST", url, None, body) == (200, {"stored": 0, "rejected": []})
+        again = fetch("DELETE", message, {"Authorization": f"Bearer {demo.API_KEY}"})
+    assert (deleted[0], deleted[1]["data"]["already_deleted"]) == (200, False)
+    assert (again[0], again[1]["data"]["already_deleted"]) == (200, True)
+
+
 def _curl_lines(served: Served) -> list[str]:
     return [line.strip() for line in served.greeting if line.strip().startswith("curl ")]
 
