@@ -12,6 +12,7 @@ ExpungeError
 │   ├── KeyReused           422 IDEMPOTENCY_KEY_REUSED
 │   ├── AccessDenied        400 or 403 ACCESS_DENIED
 │   └── Problem             one of PostPress's types; see problems.py
+├── AlreadyDeleted          a writer came too late: the message is deleted or was purged
 ├── PurgeFailed             the store failed a purge
 ├── PurgeUnderWay           another run of the purge is at work
 ├── HoldError               a hold is not placed or released, the message says why
@@ -107,6 +108,13 @@ class AccessDenied(Refused):
         super().__init__(message)
         self.status = status
         self.channels = tuple(channels)
+
+
+class AlreadyDeleted(ExpungeError):
+    """A writer came too late: nothing was changed, and the message stays deleted."""
+
+    def __init__(self) -> None:
+        super().__init__("The message is deleted")
 
 
 class StoreError(ExpungeError):

@@ -26,6 +26,11 @@ def settings() -> Settings:
     )
 
 
+def table_name() -> str:
+    """Read the name of the table alone, for a program that is no function. Raises KeyError."""
+    return os.environ["TABLE_NAME"]
+
+
 @cache
 def event_bus() -> str:
     """Read the name of the EventBridge bus that events are put on. Raises KeyError like settings()."""

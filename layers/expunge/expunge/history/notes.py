@@ -63,6 +63,18 @@ class Sweep:
         """From when on the index shows all that was stored before the request."""
         return timetokens.moment(self.asked) + _LONGEST_LAG
 
+    def covers(self, message: Item) -> bool:
+        """Whether it deletes a living message: by the same rules by which it flags, see `passes.py`."""
+        timetoken = int(message["timetoken"]["S"])
+        if message["channel"]["S"] not in self.channels or timetoken not in self.timetokens:
+            return False
+        if message.get("restored_at", {"S": ""})["S"] > self.deletion.deleted_at:
+            return False
+        if timetoken < self.asked:
+            return True
+        asked_at = timestamps.micros(timetokens.moment(self.asked))
+        return "stored_at" in message and message["stored_at"]["S"] < asked_at
+
     def item(self) -> Item:
         """Write it as an item."""
         deletion = self.deletion

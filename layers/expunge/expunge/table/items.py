@@ -46,8 +46,9 @@ ENDPOINT: Final = {"inbound_endpoint_id": "endpoint_id", "pull_endpoint_id": "en
 
 _NOT_REVOKED: Final = "attribute_not_exists(revoked_at)"
 
-_NO_VERSION: Final = "attribute_not_exists(version)"
-_NEWER: Final = f"({_NO_VERSION} OR version < :version)"
+NO_VERSION: Final = "attribute_not_exists(version)"
+"""Condition of a write that brings no version, and of one that does: `:version`."""
+NEWER: Final = f"({NO_VERSION} OR version < :version)"
 
 
 def writes(record: Record) -> list[Write]:
@@ -190,7 +191,7 @@ def _message(record: Message, pk: str) -> list[Item]:
 
 def _of_message(metadata: Item, content: Item | None = None) -> list[Write]:
     """Give the writes of a message. Where it has no content, that of the message it replaces goes."""
-    condition = _NEWER if "version" in metadata else _NO_VERSION
+    condition = NEWER if "version" in metadata else NO_VERSION
     gone = [name for name in _NOT_IN_ALL if name not in metadata]
     update = _update(metadata, f"{NOT_DELETED} AND {condition}", first="stored_at", gone=gone)
     return [

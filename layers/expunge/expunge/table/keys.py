@@ -57,6 +57,12 @@ def channel_message(sub_key: str, channel: str, timetoken: str) -> str:
     return f"CHANNEL#{sub_key}#{channel}#{timetoken}"
 
 
+def sub_key(pk: str) -> str | None:
+    """Whose message it is, from its partition key; None if it is not a channel's."""
+    family, _, rest = pk.partition("#")
+    return rest.partition("#")[0] if family == "CHANNEL" else None
+
+
 def live_channel(sub_key: str, channel: str, shard: int) -> str:
     """``state_pk`` of a part of a channel's living messages; ``state_sk`` is the timetoken of fixed width."""
     return f"LIVE#CHANNEL#{sub_key}#{channel}#{shard:02d}"

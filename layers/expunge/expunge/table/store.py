@@ -178,8 +178,13 @@ def _unprocessed() -> ClientError:
 @cache
 def store() -> Store:
     """The process's one store, made when it is first needed."""
+    return connect(settings().table_name)
+
+
+def connect(table: str) -> Store:
+    """A store of its own, whose client finds credentials and region as boto3 does."""
     client = cast("DynamoDBClient", _session().create_client("dynamodb", config=CLIENT_CONFIG))
-    return Store(client, settings().table_name)
+    return Store(client, table)
 
 
 @cache
