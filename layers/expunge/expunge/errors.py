@@ -15,6 +15,9 @@ ExpungeError
 ├── AlreadyDeleted          a writer came too late: the message is deleted or was purged
 ├── PurgeFailed             the store failed a purge
 ├── PurgeUnderWay           another run of the purge is at work
+├── Braked                  a run of the purge was stopped on purpose; `reason` says by what
+│   ├── PurgePaused
+│   └── EnoughPurged
 ├── HoldError               a hold is not placed or released, the message says why
 │   ├── NotHoldable         what should be held can't be meant so
 │   ├── NoSuchHold          no hold has that id
@@ -157,6 +160,24 @@ class PurgeUnderWay(ExpungeError):
     def __init__(self, until: str) -> None:
         super().__init__(f"Another run is at work; its lease lasts until {until} and longer while it works.")
         self.until = until
+
+
+class Braked(ExpungeError):
+    """A run of the purge was stopped on purpose, though more may be due."""
+
+    reason: str
+
+
+class PurgePaused(Braked):
+    """Somebody has paused the purge."""
+
+    reason = "paused"
+
+
+class EnoughPurged(Braked):
+    """The run has removed as many messages as one may."""
+
+    reason = "as many as one run may remove"
 
 
 class HoldError(ExpungeError):

@@ -103,6 +103,29 @@ class Holds:
         return self.endpoints.get(account_id, none) | self.of_endpoints.get((account_id, message_id), none)
 
 
+    def cover_row(self, row: Item) -> bool:
+        """Whether a message is held, by its row with `pk`, `endpoint_id` and `linked_account_id`."""
+        pk = row["pk"]["S"]
+        return self.covers(pk) or bool(_endpoints(row) & self.endpoints_of(pk))
+
+    def among(self, store: Store, pks: Sequence[str], deadline: Deadline) -> set[str]:
+        """Those of up to 100 messages that are held, by their keys, each given once. Raises StoreError.
+
+        Rows are read only of accounts that have a hold on an endpoint.
+        """
+        held = {pk for pk in pks if self.covers(pk)}
+        unsure = [pk for pk in pks if pk not in held and self.endpoints_of(pk)]
+        if unsure:
+            places = [(pk, keys.MESSAGE) for pk in unsure]
+            rows = store.get_batch(places, deadline, "pk, endpoint_id, linked_account_id")
+            held |= {row["pk"]["S"] for row in rows if self.cover_row(row)}
+        return held
+
+
+def _endpoints(row: Item) -> set[str]:
+    return {row[name]["S"] for name in ("endpoint_id", "linked_account_id") if name in row}
+
+
 def in_force(item: Item) -> bool:
     """Whether an item of what is held has a hold that is not released."""
     return "holds" in item

@@ -130,6 +130,12 @@ _BIN = "BIN#"
 _PARKED = "HELD#"
 
 
+def family_and_owner(pk: str) -> tuple[str, str]:
+    """A message's family, such as ``inbound``, and its account or sub key, from its partition key."""
+    family, owner, _ = pk.split("#", 2)
+    return family.lower(), owner
+
+
 def bin_shard(pk: str) -> str:
     """``state_pk`` of a deleted message, whatever its family."""
     return _bin_of(crc32(pk.encode()) % BIN_SHARDS)
@@ -250,6 +256,12 @@ LEASE = "LEASE"
 
 PURGE = "PURGE"
 """Sort key of the lease that a run of the purge holds."""
+
+PAUSE = "PURGE_PAUSE"
+"""Sort key of what is known of a pause of the purge, beside its lease."""
+
+PURGE_RUN = "PURGE_RUN"
+"""Partition of the records of the purge's runs; the sort key begins with the time of their start."""
 
 
 DELETION = "DELETION"

@@ -1,0 +1,120 @@
+"""Where messages wait that are due but held: apart from the bin, so that no run comes upon them again and again.
+
+Whatever else happens to them finds them by their own key. A run looks through those that wait after a hold was
+released, and returns to the bin or removes what no hold covers any more. It also looks through them while they
+are few, and otherwise once a day, to count them: nothing tells of those that were restored.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from expunge import timestamps
+from expunge.deadline import Deadline
+from expunge.deletions.holds import Holds
+from expunge.table import keys
+from expunge.table.search import Found
+from expunge.table.store import Item, Store, key
+
+# Counted anew with every run: that takes 25 read units.
+_FEW = 1000
+
+_DAILY = timedelta(days=1)
+
+# For so long after a hold was released, a run that read the holds before may still set messages aside, and the
+# index may not show it yet.
+_SETTLED = timedelta(seconds=180)
+
+
+class Waiting(NamedTuple):
+    """What is noted about the messages that wait."""
+
+    messages: int = 0
+    looked_at: str = ""
+    released_at: str = ""
+
+    @classmethod
+    def of(cls, holds: Holds) -> "Waiting":
+        """Read it from what was read with the holds."""
+        item = holds.state or {}
+        return cls(
+            int(item["waiting"]["N"]) if "waiting" in item else 0,
+            *(item[name]["S"] if name in item else "" for name in ("looked_at", "released_at")),
+        )
+
+    def to_be_looked_at(self, now: datetime) -> bool:
+        """Whether some of them may be due by now, or their number may be wrong."""
+        if self == Waiting():
+            return False
+        if not self.looked_at or 0 < self.messages <= _FEW:
+            return True
+        looked_at = timestamps.parse(self.looked_at)
+        if self.released_at and looked_at < timestamps.parse(self.released_at) + _SETTLED:
+            return True
+        return now - looked_at > _DAILY
+
+
+def note(store: Store, messages: int, looked_at: str | None, deadline: Deadline) -> None:
+    """Note how many more wait, or how many wait in all if they were looked at. Raises StoreError."""
+    expression = "ADD waiting :messages"
+    values: Item = {":messages": {"N": str(messages)}}
+    if looked_at is not None:
+        expression = "SET waiting = :messages, looked_at = :looked_at"
+        values[":looked_at"] = {"S": looked_at}
+    store.update(
+        keys.IN_FORCE,
+        keys.HOLDS_STATE,
+        deadline,
+        UpdateExpression=expression,
+        ExpressionAttributeValues=values,
+    )
+
+
+@dataclass(slots=True)
+class Moved:
+    """A message in the bin that is to wait, or one that waited and goes back to the bin."""
+
+    found: Found
+    to: str
+    done: bool = field(default=False, init=False)
+
+    @classmethod
+    def aside(cls, found: Found) -> "Moved":
+        """Set one in the bin aside."""
+        return cls(found, keys.parked(found.place.pk))
+
+    @classmethod
+    def back(cls, found: Found) -> "Moved":
+        """Put one that waited back."""
+        return cls(found, keys.bin_shard(found.pk))
+
+    def writes(self, table: str) -> Sequence[dict[str, Any]]:
+        """Give the update that moves it, if nobody has touched it."""
+        update = {
+            "TableName": table,
+            "Key": key(self.found.pk, keys.MESSAGE),
+            "UpdateExpression": "SET state_pk = :to",
+            "ConditionExpression": "state_pk = :from AND state_sk = :order AND attribute_exists(deleted_at)",
+            "ExpressionAttributeValues": {
+                ":from": {"S": self.found.place.pk},
+                ":order": {"S": self.found.order},
+                ":to": {"S": self.to},
+            },
+        }
+        return [{"Update": update}]
+
+    def committed(self) -> None:
+        """Take note of the store's yes."""
+        self.done = True
+
+    def refused(self, found: Item | None) -> None:
+        """Leave it: somebody has touched it meanwhile, or the index showed it late."""
+
+
+def waits(found: Found) -> bool:
+    """Whether a message was found among those that wait."""
+    return found.place.pk in _SHARDS
+
+
+_SHARDS = frozenset(keys.parked_shards())
