@@ -82,5 +82,6 @@ class Brakes:
         return self._most - removed
 
 
-# Transactions of up to 50 messages, with as many again on their way: a pause stops a run within 1,000 messages.
+# Transactions of up to 50 messages, while as many again are on their way: a pause stops a run within 1,000
+# messages.
 _LOOKS_EVERY = 8

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from expunge import timestamps
+from expunge.deletions.parking import Moved, waits
 from expunge.table import keys
 from expunge.table.flags import tombstone
 from expunge.table.search import Found
@@ -54,7 +55,23 @@ class Due:
     rule: Rule
     purged_at: datetime = field(default_factory=lambda: timestamps.now(), init=False)  # noqa: PLW0108 - tests set clocks
     removed: bool = field(default=False, init=False)
+    held: bool = field(default=False, init=False)
     anew: "DatedAnew | None" = field(default=None, init=False)
+    moved: Moved | None = field(default=None, init=False)
+
+    def judge(self, *, held: bool) -> bool:
+        """Whether to remove it; else it is set aside, goes on waiting, or goes back to the bin."""
+        self.held = held
+        if held:
+            self.moved = None if waits(self.found) else Moved.aside(self.found)
+            return False
+        self.moved = None if self.in_time else Moved.back(self.found)
+        return self.in_time
+
+    @property
+    def in_time(self) -> bool:
+        """Whether it is due by its own date."""
+        return keys.purge_at(self.found.order) <= self.rule.due_until
 
     def writes(self, table: str) -> Sequence[dict[str, Any]]:
         """Put a tombstone in the place of the record, if it may go, and delete the content."""
@@ -106,17 +123,18 @@ class DatedAnew:
     done: bool = field(default=False, init=False)
 
     def writes(self, table: str) -> Sequence[dict[str, Any]]:
-        """Move it to where it belongs in the bin, if nobody has touched it."""
+        """Move it to where it belongs in the bin, also if it waited apart, if nobody has touched it."""
         update = {
             "TableName": table,
             "Key": key(self.found.pk, keys.MESSAGE),
-            "UpdateExpression": "SET purge_at = :due, state_sk = :new_order",
+            "UpdateExpression": "SET purge_at = :due, state_pk = :new_bin, state_sk = :new_order",
             "ConditionExpression": "state_pk = :bin AND state_sk = :order AND deleted_at = :deleted",
             "ExpressionAttributeValues": {
                 ":bin": {"S": self.found.place.pk},
                 ":order": {"S": self.found.order},
                 ":deleted": {"S": self.deleted_at},
                 ":due": {"S": self.purge_at},
+                ":new_bin": {"S": keys.bin_shard(self.found.pk)},
                 ":new_order": {"S": keys.bin_order(self.purge_at, self.found.pk)},
             },
         }

@@ -102,7 +102,6 @@ class Holds:
         none: frozenset[str] = frozenset()
         return self.endpoints.get(account_id, none) | self.of_endpoints.get((account_id, message_id), none)
 
-
     def cover_row(self, row: Item) -> bool:
         """Whether a message is held, by its row with `pk`, `endpoint_id` and `linked_account_id`."""
         pk = row["pk"]["S"]

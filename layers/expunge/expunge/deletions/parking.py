@@ -1,8 +1,8 @@
-"""Where messages wait that are due but held: apart from the bin, so that no run comes upon them again and again.
+"""Where messages wait that are due but held: apart from the bin, so that not every run comes upon them again.
 
-Whatever else happens to them finds them by their own key. A run looks through those that wait after a hold was
-released, and returns to the bin or removes what no hold covers any more. It also looks through them while they
-are few, and otherwise once a day, to count them: nothing tells of those that were restored.
+Whatever else happens to them finds them by their own key. A run looks through those that wait after a hold
+was released, and returns to the bin or removes what no hold covers any more. It also looks through them while
+they are few, and otherwise once a day, to count them: nothing tells of those that were restored.
 """
 
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ _FEW = 1000
 
 _DAILY = timedelta(days=1)
 
-# For so long after a hold was released, a run that read the holds before may still set messages aside, and the
-# index may not show it yet.
+# For so long after a hold was released, a run that read the holds before may still set messages aside, and
+# the index may not show it yet.
 _SETTLED = timedelta(seconds=180)
 
 

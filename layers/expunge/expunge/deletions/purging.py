@@ -1,9 +1,11 @@
 """Purging: deleted messages that are due are removed for good, record and content, oldest first.
 
-A message is removed only if it still lies where it was found: one that was restored, held or dated anew
-meanwhile is left alone, and of several runs only one removes it.
+A message is removed only if it still lies where it was found: one that was restored or dated anew meanwhile
+is left alone, and of several runs only one removes it. What is held is set aside; nothing is sent that was
+decided by holds that were read too long ago.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
@@ -13,9 +15,13 @@ from typing import NamedTuple
 
 from expunge import timestamps
 from expunge.deadline import Deadline
+from expunge.deletions import parking
+from expunge.deletions.brakes import Brakes
 from expunge.deletions.due import TOMBSTONE_DAYS, Due, Rule
+from expunge.deletions.holds import Holds, InForce
 from expunge.deletions.pace import Pace, Patience
-from expunge.errors import OutOfTime, StoreError, Unavailable
+from expunge.deletions.parking import Waiting
+from expunge.errors import Braked, OutOfTime, StoreError, Unavailable
 from expunge.table import keys
 from expunge.table.search import Partition, Range, oldest_first
 from expunge.table.store import Store
@@ -37,14 +43,16 @@ _INVALID = ("ValidationException", "ValidationError")
 class Purged(NamedTuple):
     """How many messages a run removed and dated anew, and how far it got.
 
-    `oldest` is when the first message that it found was or is due, None if it found none; `stopped` is why it
-    did not go on until nothing was due.
+    `oldest` is when the first message that it found was or is due, None if it found none, those that are held
+    left out; `stopped` is why it did not go on until nothing was due; `held` are due, and wait for the end of
+    a hold.
     """
 
     removed: int
     dated_anew: int
     oldest: str | None
-    stopped: StoreError | None
+    stopped: StoreError | Braked | None
+    held: int = 0
 
 
 def remove_due(
@@ -53,48 +61,66 @@ def remove_due(
     retention_days: int,
     deadline: Deadline,
     tombstone_days: int = TOMBSTONE_DAYS,
+    brakes: Brakes | None = None,
 ) -> Purged:
     """Remove what is due at `now` (to the millisecond) until nothing is, or time or store give out.
 
     What was deleted less than the retention before `now`, though it is due by its date, is dated anew.
-    What is removed leaves a tombstone for so many days.
+    What is removed leaves a tombstone for so many days. What is held stays, whatever `now` is: there the
+    clock decides. The brakes stop the run early.
 
     However much is due, only a page of keys a shard and a few transactions are in memory. Counts are never
     too high: a write whose answer never came is not counted.
     """
-    return _Run(store, Rule(now, timedelta(days=retention_days), tombstone_days), deadline).go()
+    rule = Rule(now, timedelta(days=retention_days), tombstone_days)
+    return _Run(store, rule, deadline, brakes or Brakes(store, 0, deadline)).go()
 
 
 class _Run:
     """Several transactions on their way at once."""
 
-    def __init__(self, store: Store, rule: Rule, deadline: Deadline) -> None:
+    def __init__(self, store: Store, rule: Rule, deadline: Deadline, brakes: Brakes) -> None:
         self._store = store
         self._rule = rule
         self._deadline = deadline
+        self._brakes = brakes
+        self._holds = InForce(store, deadline)
+        self._waiting = Waiting()
+        self._looked_at: str | None = None
         self._pool = ThreadPoolExecutor(_AT_ONCE)
         self._pace = Pace(ROWS)
         self._stop = Event()
         self._under_way: dict[Future[None], list[Due]] = {}
         self._oldest: str | None = None
-        self._removed = self._dated_anew = 0
+        self._count = Counter[str]()
 
     def go(self) -> Purged:
-        stopped: StoreError | None = None
+        stopped: StoreError | Braked | None = None
         try:
-            due = self._due()
-            while rows := list(islice(due, ROWS)):
-                self._under_way[self._pool.submit(self._remove, rows)] = rows
-                self._land(most=2 * _AT_ONCE)
-            self._land(most=0)
-        except StoreError as error:
+            self._brakes.check()
+            self._waiting = Waiting.of(self._holds.now())
+            began = timestamps.now()
+            if self._waiting.to_be_looked_at(began):
+                self._remove_all(self._that_wait())
+                self._looked_at = timestamps.millis(began)
+            self._remove_all(self._due())
+        except (StoreError, Braked) as error:
             stopped = error
         except Exception as error:
             logger.exception("A purge failed in an unforeseen way")
             stopped = Unavailable(type(error).__name__)
         finally:
             self._end()
-        return Purged(self._removed, self._dated_anew, self._oldest, stopped)
+        self._note_waiting()
+        counts = self._count
+        return Purged(counts["removed"], counts["anew"], self._oldest, stopped, self._held())
+
+    def _that_wait(self) -> Iterator[Due]:
+        """All that were set aside because they were held, due or not."""
+        shards = [Partition(keys.BY_STATE, shard) for shard in keys.parked_shards()]
+        searching = self._deadline.for_searching()
+        for found in oldest_first(self._store, self._pool, shards, Range(), PAGE, searching):
+            yield Due(found, self._rule)
 
     def _due(self) -> Iterator[Due]:
         """From all shards at once: an index's partition takes only so many writes a second.
@@ -107,11 +133,32 @@ class _Run:
         bounds = Range(last=keys.due(last))
         searching = self._deadline.for_searching()
         for found in oldest_first(self._store, self._pool, shards, bounds, PAGE, searching):
-            purge_at = keys.purge_at(found.order)
-            self._oldest = self._oldest or purge_at
-            if purge_at > self._rule.due_until:
+            due = Due(found, self._rule)
+            if self._oldest is None and not self._holds.now().covers(found.pk):
+                self._oldest = keys.purge_at(found.order)
+            if not due.in_time:
                 return
-            yield Due(found, self._rule)
+            yield due
+
+    def _remove_all(self, due: Iterator[Due]) -> None:
+        """Have them removed, transaction by transaction. Raises the StoreError of one, Braked."""
+        while rows := list(islice(due, ROWS)):
+            while rows:
+                self._brakes.check()
+                some = rows[: self._room()]
+                del rows[: len(some)]
+                self._under_way[self._pool.submit(self._remove, some)] = some
+                self._land(most=2 * _AT_ONCE)
+        self._land(most=0)
+
+    def _room(self) -> int:
+        """How many may be removed next. Raises EnoughPurged, and the StoreError of a transaction."""
+        on_their_way = sum(map(len, self._under_way.values()))
+        if self._brakes.room(self._count["removed"]) in range(1, on_their_way + 1):
+            self._land(most=0)
+            on_their_way = 0
+        room = self._brakes.room(self._count["removed"])
+        return ROWS if room is None else room - on_their_way
 
     def _land(self, most: int) -> None:
         """Wait until at most so many transactions are under way. Raises the StoreError of one that failed."""
@@ -120,7 +167,7 @@ class _Run:
             if not done:
                 raise OutOfTime
             for each in done:
-                self._count(self._under_way.pop(each))
+                self._take_stock(self._under_way.pop(each))
             for each in done:
                 each.result()
 
@@ -132,14 +179,41 @@ class _Run:
         begun = [each for each in self._under_way if not each.cancelled()]
         wait(begun, max(0, self._deadline.to_wait()))
         for each in begun:
-            self._count(self._under_way[each])
+            self._take_stock(self._under_way[each])
 
-    def _count(self, rows: Sequence[Due]) -> None:
-        self._removed += sum(row.removed for row in rows)
-        self._dated_anew += sum(row.anew is not None and row.anew.done for row in rows)
+    def _take_stock(self, rows: Sequence[Due]) -> None:
+        for row in rows:
+            self._count["removed"] += row.removed
+            self._count["anew"] += row.anew is not None and row.anew.done
+            self._count["aside"] += row.held and row.moved is not None and row.moved.done
+            self._count["waiting"] += row.held and row.moved is None
+            self._count["due, waiting"] += row.held and row.moved is None and row.in_time
+
+    def _held(self) -> int:
+        """How many are due but held: as they were counted, or as noted by the run that counted them last."""
+        looked_at = self._looked_at is not None
+        return self._count["aside"] + (self._count["due, waiting"] if looked_at else self._waiting.messages)
+
+    def _note_waiting(self) -> None:
+        """Note for later runs how many wait; if that fails, they count them, or the number is out of date."""
+        number = self._count["aside"] + (0 if self._looked_at is None else self._count["waiting"])
+        if self._looked_at is None and not number:
+            return
+        try:
+            parking.note(self._store, number, self._looked_at, self._deadline.for_settling())
+        except StoreError as error:
+            logger.warning("What waits was not noted", extra={"reason": error.reason})
 
     def _remove(self, rows: Sequence[Due]) -> None:
-        self._write(rows)
+        """Remove what no hold covers, and move or date anew what is to stay."""
+        left = list(rows)
+        while left:
+            some = left[: self._pace.rows]
+            holds = self._holds.now()
+            held = holds.among(self._store, list(dict.fromkeys(row.found.pk for row in some)), self._deadline)
+            going = [row for row in some if row.judge(held=row.found.pk in held)]
+            left[: len(some)] = self._commit(going, holds)
+        self._write([row.moved for row in rows if row.moved is not None])
         self._write([row.anew for row in rows if row.anew is not None])
 
     def _write(self, rows: Sequence[RowT]) -> None:
@@ -148,21 +222,35 @@ class _Run:
             some = left[: self._pace.rows]
             left[: len(some)] = self._commit(some)
 
-    def _commit(self, rows: Sequence[RowT]) -> Sequence[RowT]:
-        """Write these in one transaction, and return those for which it was too large."""
+    def _commit(self, rows: Sequence[RowT], holds: Holds | None = None) -> Sequence[RowT]:
+        """Write these in one transaction, and return those for which it was too large.
+
+        Or those that must be decided on again, because the holds by which they were are out of date.
+        """
+
+        def out_of_date() -> bool:
+            return holds is not None and not holds.usable
+
         transaction = Transaction(rows)
         patience = Patience(transaction)
+        too_many = False
         try:
-            transaction.commit(self._store, self._deadline, lambda: self._stop.is_set() or patience.ends())
+            transaction.commit(
+                self._store,
+                self._deadline,
+                lambda: self._stop.is_set() or out_of_date() or patience.ends(),
+            )
         except OutOfTime:
-            if not patience.ended:
+            too_many = patience.ended
+            if self._stop.is_set() or not (too_many or out_of_date()):
                 raise
         except Unavailable as error:
             # DynamoDB takes 4 MB a transaction, and does not say whether what is deleted counts.
             if str(error) not in _INVALID or len(transaction.open) == 1:
                 raise
+            too_many = True
         else:
             self._pace.went_well()
-        if transaction.open:
+        if too_many:
             self._pace.too_many(len(transaction.open))
         return transaction.open

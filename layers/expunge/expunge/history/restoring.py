@@ -124,8 +124,12 @@ def _dates(deletion: Deletion, retention_days: int) -> Sequence[str]:
 def _in_bin(
     store: Store, pool: ThreadPoolExecutor, sub_key: str, purge_at: str, deadline: Deadline
 ) -> Iterator[str]:
-    """The keyset's messages that are due at that time: those of the deletion, hardly ever others."""
-    shards = [Partition(keys.BY_STATE, shard) for shard in keys.bin_shards()]
+    """The keyset's messages that are due at that time: those of the deletion, hardly ever others.
+
+    Also those that are held and therefore wait apart from the bin.
+    """
+    places = [*keys.bin_shards(), *keys.parked_shards()]
+    shards = [Partition(keys.BY_STATE, place) for place in places]
     bounds = Range(*keys.bin_of_keyset(purge_at, sub_key))
     return (each.pk for each in oldest_first(store, pool, shards, bounds, _PAGE, deadline))
 
