@@ -1,23 +1,31 @@
-"""`expunge purge`: one run of the purge function, in this process."""
+"""`expunge purge`: one run of the purge function, in this process; its brakes and what its runs did."""
 
 import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
+from itertools import islice
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from cli.dynamodb import client as connect
-from cli.dynamodb import explain, store_options
+from cli.dynamodb import explain, soon, store_options
 from cli.environment import environment
+from cli.hold import by_option
 from cli.sandbox import Context
 from cli.template import functions
 from expunge import timestamps
+from expunge.deletions import brakes, runs
 from expunge.errors import ExpungeError, InvalidRequest, PurgeUnderWay
+from expunge.table.store import Store
 
 FUNCTION: Final = "PurgeFunction"
+
+_LONG: Final = 86_400
+"""Seconds for what counts but changes nothing."""
 
 
 def _check_time(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
@@ -29,7 +37,7 @@ def _check_time(_context: click.Context, _option: click.Parameter, text: str | N
     return text
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option(
     "--now",
     metavar="TIME",
@@ -37,6 +45,7 @@ def _check_time(_context: click.Context, _option: click.Parameter, text: str | N
     help="Purge what is due at this time, RFC 3339 with an offset; without it, what is due by now.",
 )
 @click.option("--force", is_flag=True, help="Take a --now that is more than 5 minutes ahead of the clock.")
+@click.option("--dry-run", is_flag=True, help="Change nothing; print what is due, by family and account.")
 @click.option(
     "--retention-days",
     metavar="DAYS",
@@ -52,10 +61,13 @@ def _check_time(_context: click.Context, _option: click.Parameter, text: str | N
     help="So many days the id of a purged message is remembered, and the message cannot come back.",
 )
 @store_options
-def purge(
+@click.pass_context
+def purge(  # noqa: PLR0913 - click passes them by name
+    ctx: click.Context,
     *,
     now: str | None,
     force: bool,
+    dry_run: bool,
     retention_days: int | None,
     tombstone_days: int | None,
     dynamodb_url: str,
@@ -65,14 +77,69 @@ def purge(
 
     Prints how many messages were purged and how many background deletions resumed. Where time ran out, after
     as long as the function has in AWS, "remaining" is true: the same command continues. It is true as well
-    where another run is at work: this one then leaves the work to it.
+    where another run is at work: this one then leaves the work to it. "held" are due but kept by holds.
     """
-    event = {"force": force} if now is None else {"time": now, "force": force}
+    if ctx.invoked_subcommand is not None:
+        _hand_on(ctx, ctx.invoked_subcommand, {"dynamodb_url": dynamodb_url, "table": table})
+        return
+    event: dict[str, Any] = {"force": force} if now is None else {"time": now, "force": force}
+    if dry_run:
+        event["dry_run"] = True
     settings = {"TABLE_NAME": table}
     for name, days in (("RETENTION_DAYS", retention_days), ("TOMBSTONE_DAYS", tombstone_days)):
         if days is not None:
             settings[name] = str(days)
     click.echo(json.dumps(_invoke(event, settings, dynamodb_url)))
+
+
+def _hand_on(ctx: click.Context, command: str, store: Mapping[str, str]) -> None:
+    """Let what names the table stand before the subcommand as well; nothing else may stand there."""
+    for name in ctx.params.keys() - store.keys():
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name.replace('_', '-')} is for a run, not for `purge {command}`.")
+    ctx.default_map = {command: dict(store)}
+
+
+@purge.command()
+@by_option
+@store_options
+def pause(by: str, dynamodb_url: str, table: str) -> None:
+    """Have runs remove nothing until `resume`; one at work stops within 1,000 messages."""
+    _brake(dynamodb_url, table, paused=True, by=by)
+
+
+@purge.command()
+@by_option
+@store_options
+def resume(by: str, dynamodb_url: str, table: str) -> None:
+    """End a pause: the next run removes what is due."""
+    _brake(dynamodb_url, table, paused=False, by=by)
+
+
+def _brake(dynamodb_url: str, table: str, *, paused: bool, by: str) -> None:
+    store = Store(connect(dynamodb_url), table)
+    click.echo(json.dumps(brakes.write(store, paused=paused, by=by, deadline=soon()).told()))
+
+
+@purge.command()
+@store_options
+def status(dynamodb_url: str, table: str) -> None:
+    """Print whether the purge is paused, since when and by whom."""
+    click.echo(json.dumps(brakes.read(Store(connect(dynamodb_url), table), soon()).told()))
+
+
+@purge.command()
+@click.option(
+    "--limit", metavar="N", type=click.IntRange(1), default=100, show_default=True, help="At most so many."
+)
+@store_options
+def history(limit: int, dynamodb_url: str, table: str) -> None:
+    """Print a JSON line for each run, newest first.
+
+    One without "ended_at" is at work, or was ended from outside.
+    """
+    for run in islice(runs.newest(Store(connect(dynamodb_url), table), soon()), limit):
+        click.echo(json.dumps(run))
 
 
 def _invoke(event: dict[str, Any], settings: Mapping[str, str], dynamodb_url: str) -> Any:
@@ -83,7 +150,8 @@ def _invoke(event: dict[str, Any], settings: Mapping[str, str], dynamodb_url: st
         **settings,
         "POWERTOOLS_LOG_LEVEL": "CRITICAL",  # what goes wrong is said in a sentence
     }
-    context = Context(function.name, str(function.memory), function.timeout, "purge")
+    timeout = _LONG if event.get("dry_run") else function.timeout
+    context = Context(function.name, str(function.memory), timeout, "purge")
     sys.path.insert(0, str(function.code))
     with _environment(variables), redirect_stdout(sys.stderr):
         from purge import LEFT_TO_ANOTHER_RUN, run  # noqa: PLC0415 - it reads the environment

@@ -6,11 +6,15 @@ from typing import Any, Final
 import expunge.cold_start  # noqa: F401 - before all others
 from expunge import timestamps
 from expunge.deadline import Context, Deadline
+from expunge.deletions.brakes import Brakes
+from expunge.deletions.due import Rule
 from expunge.deletions.lease import Lease, leased
+from expunge.deletions.preview import preview
 from expunge.deletions.purging import Purged, remove_due
-from expunge.errors import InvalidRequest, PurgeFailed, PurgeUnderWay, Unavailable
+from expunge.deletions.runs import Run
+from expunge.errors import EnoughPurged, InvalidRequest, PurgeFailed, PurgePaused, PurgeUnderWay, Unavailable
 from expunge.history import sweeps
-from expunge.settings import settings
+from expunge.settings import purge_stops_above, settings
 from expunge.table.store import store
 from expunge.telemetry import count, logger, seconds
 
@@ -24,7 +28,11 @@ def handler(event: Any, context: Context) -> dict[str, Any]:
     """Return how many messages were purged and background deletions resumed, and whether some remain.
 
     The event's `time` is the now of the run; by hand it may be left out. One that is more than 5 minutes
-    ahead of the clock is refused unless the event says `"force": true`.
+    ahead of the clock is refused unless the event says `"force": true`. Where holds kept some, `held` says
+    how many; where somebody has paused the purge, `paused` is true; where the run had removed as many
+    messages as one may, `stopped` says so.
+
+    With `"dry_run": true` nothing is changed, and it returns what is due at that time, as preview() does.
 
     Running out of time is success with `remaining: true`; a malformed event or a failed store raises, so that
     alarms and the dead-letter queue hear of it. Before a malformed event nothing was removed. After a failed
@@ -46,40 +54,63 @@ def run(event: Any, context: Context) -> dict[str, Any]:
     """Do what the handler does, but raise PurgeUnderWay if another run is at work."""
     now = _now(event)
     time_left = context.get_remaining_time_in_millis
+    if event.get("dry_run"):
+        rule = Rule(now, timedelta(days=settings().retention_days))
+        return preview(store(), rule, Deadline(time_left))
     half = time_left() // 2
     began = timestamps.now()
     with leased(store(), Deadline(time_left)) as lease:
+        record = Run()
+        record.save(store(), Deadline(time_left))
+        brakes = Brakes(store(), purge_stops_above(), Deadline(time_left))
         # Half the time at most, lest a long background deletion keep what is due from being removed.
         swept = sweeps.resume(store(), Deadline(lambda: time_left() - half))
-        purged = remove_due(
-            store(), now, settings().retention_days, Deadline(time_left), settings().tombstone_days
-        )
+        days, tombstone_days = settings().retention_days, settings().tombstone_days
+        purged = remove_due(store(), now, days, Deadline(time_left), tombstone_days, brakes)
         late = _oldest_due_age(purged, lease, began)
         _remember(purged, lease, now, began)
-    result = {
-        "purged": purged.removed,
-        "resumed": swept.resumed,
-        "remaining": swept.remaining or purged.stopped is not None,
-    }
-    _publish(result, now, purged, late)
+        result = _result(purged, swept)
+        record.end(store(), Deadline(time_left).for_settling(), result, _reason(purged))
+    _publish(result, now, purged, late, brakes.pause.lasts(timestamps.now()))
     if isinstance(purged.stopped, Unavailable):
         raise PurgeFailed(purged.stopped, purged.removed, swept.resumed) from purged.stopped
     return result
 
 
+def _result(purged: Purged, swept: sweeps.Resumed) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "purged": purged.removed,
+        "resumed": swept.resumed,
+        "remaining": swept.remaining or purged.stopped is not None,
+    }
+    if purged.held:
+        result["held"] = purged.held
+    if isinstance(purged.stopped, PurgePaused):
+        result["paused"] = True
+    if isinstance(purged.stopped, EnoughPurged):
+        result["stopped"] = purged.stopped.reason
+    return result
+
+
+def _reason(purged: Purged) -> str | None:
+    return None if purged.stopped is None else purged.stopped.reason
+
+
 def _now(event: Any) -> datetime:
     if not isinstance(event, dict):
         raise InvalidRequest("The event must be a JSON object")
-    force = event.get("force", False)
+    force, dry_run = (event.get(name, False) for name in ("force", "dry_run"))
     if not isinstance(force, bool):
         raise InvalidRequest("force must be true or false")
+    if not isinstance(dry_run, bool):
+        raise InvalidRequest("dry_run must be true or false")
     if "time" not in event:
         return timestamps.now()
     try:
         now = timestamps.parse(event["time"])
     except (TypeError, ValueError):
         raise InvalidRequest("time must be an RFC 3339 time with an offset") from None
-    if now > timestamps.now() + _AHEAD and not force:
+    if now > timestamps.now() + _AHEAD and not (force or dry_run):
         raise InvalidRequest(
             'time is more than 5 minutes ahead of the clock; with "force": true it is taken all the same'
         )
@@ -107,9 +138,12 @@ def _remember(purged: Purged, lease: Lease, now: datetime, began: datetime) -> N
         lease.clear_until = min(purged.oldest, timestamps.millis(began))
 
 
-def _publish(result: dict[str, Any], now: datetime, purged: Purged, late: float | None) -> None:
-    stopped = {} if purged.stopped is None else {"stopped": purged.stopped.reason}
-    extra = {"now": timestamps.millis(now), **result, "dated_anew": purged.dated_anew, **stopped}
+def _publish(
+    result: dict[str, Any], now: datetime, purged: Purged, late: float | None, paused_for: float
+) -> None:
+    stopped = _reason(purged)
+    extra = {"now": timestamps.millis(now), **result, "dated_anew": purged.dated_anew}
+    extra |= {} if stopped is None else {"stopped": stopped}
     logger.info("Purged", extra=extra)
     count(
         "purge",
@@ -117,6 +151,9 @@ def _publish(result: dict[str, Any], now: datetime, purged: Purged, late: float 
         DatedAnew=purged.dated_anew,
         Resumed=result["resumed"],
         Remaining=int(result["remaining"]),
+        Held=purged.held,
     )
-    if late is not None:
-        seconds("purge", OldestDueAge=late)
+    seconds("purge", PausedFor=paused_for, **({} if late is None else {"OldestDueAge": late}))
+    if isinstance(purged.stopped, EnoughPurged):
+        logger.error("Stopped: as many messages were purged as one run may", extra={"purged": purged.removed})
+        count("purge", StoppedAtLimit=1)

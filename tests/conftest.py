@@ -14,6 +14,7 @@ os.environ |= {
     "RETENTION_DAYS": "30",
     "DELETION_RECORD_DAYS": "400",
     "TOMBSTONE_DAYS": "35",
+    "PURGE_STOPS_ABOVE": "0",
     "EVENT_BUS_NAME": "default",
     "POWERTOOLS_SERVICE_NAME": "expunge",
     "POWERTOOLS_METRICS_NAMESPACE": "Expunge",

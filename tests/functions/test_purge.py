@@ -68,7 +68,7 @@ def left(world: World) -> set[tuple[str, str]]:
         TableName=world.store.table, FilterExpression="attribute_not_exists(purged_at)"
     )["Items"]
     places = {(item["pk"]["S"], item["sk"]["S"]) for item in items} - {(keys.LEASE, keys.PURGE)}
-    return {(pk, sk) for pk, sk in places if sk != keys.DELETION}
+    return {(pk, sk) for pk, sk in places if sk != keys.DELETION and pk != keys.PURGE_RUN}
 
 
 def both(*numbers: int) -> set[tuple[str, str]]:
@@ -484,10 +484,15 @@ def test_metrics_tell_what_was_done_and_how_late(
         "DatedAnew": [0],
         "Resumed": [0],
         "Remaining": [0],
+        "Held": [0],
     }
+    assert age["PausedFor"] == [0]
     assert age["OldestDueAge"] == [90.5]
     [directive] = age["_aws"]["CloudWatchMetrics"]
-    assert directive["Metrics"] == [{"Name": "OldestDueAge", "Unit": "Seconds"}]
+    assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == {
+        "OldestDueAge": "Seconds",
+        "PausedFor": "Seconds",
+    }
 
 
 @pytest.mark.usefixtures("world")

@@ -37,6 +37,12 @@ def event_bus() -> str:
     return os.environ["EVENT_BUS_NAME"]
 
 
+@cache
+def purge_stops_above() -> int:
+    """Read how many messages one run of the purge may remove; 0: any number. Raises KeyError likewise."""
+    return int(os.environ["PURGE_STOPS_ABOVE"])
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
     """Where a provider of linked accounts is reached: not at all if `base_url` is empty."""

@@ -1,7 +1,7 @@
 """What is remembered of each run of the purge, newest first, for more than a year."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -35,6 +35,11 @@ class Run:
             store.put(item, deadline)
         except StoreError as error:
             logger.warning("The run's record was not written", extra={"reason": error.reason})
+
+    def end(self, store: Store, deadline: Deadline, result: Mapping[str, Any], stopped: str | None) -> None:
+        """Write how it ended: what it answers, and why it did not go on until nothing was due."""
+        told = {name: result.get(name, 0) for name in (*_NUMBERS, "remaining")}
+        self.save(store, deadline, ended_at=timestamps.millis(timestamps.now()), stopped=stopped, **told)
 
 
 def newest(store: Store, deadline: Deadline) -> Iterator[dict[str, Any]]:
