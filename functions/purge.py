@@ -153,7 +153,9 @@ def _publish(
         Remaining=int(result["remaining"]),
         Held=purged.held,
     )
-    seconds("purge", PausedFor=paused_for, **({} if late is None else {"OldestDueAge": late}))
+    seconds("purge", PausedFor=paused_for)
+    if late is not None:
+        seconds("purge", OldestDueAge=late)
     if isinstance(purged.stopped, EnoughPurged):
         logger.error("Stopped: as many messages were purged as one run may", extra={"purged": purged.removed})
         count("purge", StoppedAtLimit=1)

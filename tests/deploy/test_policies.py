@@ -18,6 +18,9 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from expunge import settings, timestamps
+from expunge.deadline import Deadline
+from expunge.deletions import holding
+from expunge.deletions.covered import Covered
 from expunge.deletions.soft_delete import Shortfall
 from expunge.errors import OutOfTime, PurgeFailed
 from expunge.history import passes
@@ -410,8 +413,15 @@ def purge(_: Handler, world: World, recorder: Recorder, monkeypatch: pytest.Monk
     _erase_linked_message()
     with recorder.recording(lost="TransactWriteItems"), pytest.raises(PurgeFailed):
         run({}, RunningOut())
+    covered = Covered(account_id=ACCOUNT, endpoint_id=PULL)
+    hold = holding.place(world.store, covered, reason="r", by="b", deadline=Deadline.never())
+    with recorder.recording():
+        assert run({"time": "2999-01-01T00:00:00Z", "dry_run": True}, RunningOut())["held"] == 1
     later = timestamps.now() + timedelta(minutes=2)
     monkeypatch.setattr(timestamps, "now", lambda: later)
+    with recorder.recording():
+        assert run({"time": "2999-01-01T00:00:00Z", "force": True}, RunningOut())["held"] == 1
+    holding.release(world.store, hold.id, by="b", deadline=Deadline.never())
     with recorder.recording():
         assert run({"time": "2999-01-01T00:00:00Z", "force": True}, RunningOut())["remaining"] is False
     assert world.items() == []
