@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from expunge import timestamps
 from expunge.table import keys
-from expunge.table.items import ENDPOINT, writes
+from expunge.table.items import ENDPOINT, items
 from expunge.table.records import MESSAGE_KINDS, BadLine, Message, parse
 from expunge.table.store import Item, key
 from expunge.vocabulary import MAX_PAYLOAD
@@ -100,7 +100,7 @@ def _place(pk: str, metadata: Item) -> dict[str, str]:
             "S": timestamps.millis(timestamps.parse(metadata[name]["S"]))
         }:
             raise BadLine(f"{name} must be UTC to the millisecond, such as 2026-04-05T14:23:11.000Z")
-    stored = writes(record)[0]["Put"]["Item"]
+    stored = items(record)[0]
     if stored["pk"] != {"S": pk}:
         raise BadLine("its key is not that of its attributes")
     return {name: stored[name]["S"] for name in _PLACE if name in stored}
