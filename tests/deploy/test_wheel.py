@@ -98,3 +98,21 @@ def test_it_loads_dumps_and_purges(served: tuple[str, str], expunge: Path, tmp_p
     ]
     assert RECORD in settings
     assert json.loads(run(expunge, "purge", *to, cwd=tmp_path))["purged"] == 0
+
+
+LIBRARY = """
+import boto3, sys
+from expunge.messages import AlreadyDeleted, Messages
+client = boto3.client("dynamodb", endpoint_url=sys.argv[1], region_name="us-east-1",
+                      aws_access_key_id="expunge", aws_secret_access_key="expunge")
+messages = Messages("expunge", client)
+one = {"sub_key": "sub-c-1", "channel": "ch1", "timetoken": "1"}
+print(messages.put({"kind": "channel_message", **one, "payload": "hi"}))
+print(messages.get("channel_message", **one)["payload"], len(list(messages.live("channel_message",
+      sub_key="sub-c-1", channel="ch1"))), messages.is_deleted("channel_message", **one))
+"""
+
+
+def test_its_library_works_in_any_program(served: tuple[str, str], expunge: Path, tmp_path: Path) -> None:
+    _, dynamodb = served
+    assert run(expunge.with_name("python"), "-c", LIBRARY, dynamodb, cwd=tmp_path) == "True\nhi 1 False\n"
