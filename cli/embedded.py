@@ -1,4 +1,4 @@
-"""The embedded DynamoDB: ministack, in a child process, in memory only.
+"""The embedded DynamoDB, and S3 at the same port: ministack, in a child process, in memory only.
 
 Run as ``python -m cli.embedded FD...`` it serves on inherited sockets and ends when its standard input does,
 so that it never outlives ``expunge serve``, however that ended.
@@ -6,6 +6,7 @@ so that it never outlives ``expunge serve``, however that ended.
 
 import asyncio
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from typing import Any
 
 from cli.dynamodb import ACCESS_KEY, REGION
 
-_OWNER = f"AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/20260101/{REGION}/dynamodb/aws4_request".encode()
+_SCOPE = f"{ACCESS_KEY}/20260101/{REGION}"
+_SERVICE = re.compile(rb"Credential=[^,\s]*/([a-z0-9-]+)/aws4_request")
 
 
 class Embedded:
@@ -51,7 +53,7 @@ def _environment() -> dict[str, str]:
     """Return ours with ministack's own settings, lest one of the user's makes it write to the disk."""
     theirs = ("AWS_", "MINISTACK_", "LOCALSTACK_", "DOCKER_", "PERSIST_STATE", "AUTH", "USE_SSL")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
-    return {**kept, "SERVICES": "dynamodb,dynamodbstreams", "LOG_LEVEL": "WARNING"}
+    return {**kept, "SERVICES": "dynamodb,dynamodbstreams,s3", "LOG_LEVEL": "WARNING"}
 
 
 Message = MutableMapping[str, Any]
@@ -80,7 +82,13 @@ def main() -> None:
 
 def _as_owner(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """Let every client see the same tables; ministack would keep them apart by key and region."""
-    return [(name, _OWNER if name.lower() == b"authorization" else value) for name, value in headers]
+    return [(name, _owner(value) if name.lower() == b"authorization" else value) for name, value in headers]
+
+
+def _owner(authorization: bytes) -> bytes:
+    named = _SERVICE.search(authorization)
+    service = named[1].decode() if named else "dynamodb"
+    return f"AWS4-HMAC-SHA256 Credential={_SCOPE}/{service}/aws4_request".encode()
 
 
 def _end_with_owner() -> None:

@@ -13,7 +13,8 @@ def environment(function: Function, dynamodb_url: str, region: str, *, verbose: 
     endpoint: dict[str, str] = {}
     if dynamodb_url != AWS:
         own = {name: value for name, value in own.items() if not name.startswith("AWS_")}
-        endpoint = _credentials(dynamodb_url, own.get("NO_PROXY", own.get("no_proxy", "")))
+        s3_url = os.environ.get("AWS_ENDPOINT_URL_S3") or dynamodb_url
+        endpoint = _credentials(dynamodb_url, s3_url, own.get("NO_PROXY", own.get("no_proxy", "")))
     return {
         **own,
         **function.environment,
@@ -28,11 +29,13 @@ def environment(function: Function, dynamodb_url: str, region: str, *, verbose: 
     }
 
 
-def _credentials(dynamodb_url: str, direct: str) -> dict[str, str]:
-    """Make the SDK ask this endpoint, and take nothing from what the user has configured for AWS."""
-    direct = f"{direct},{urlsplit(dynamodb_url).hostname}".lstrip(",")
+def _credentials(dynamodb_url: str, s3_url: str, direct: str) -> dict[str, str]:
+    """Make the SDK ask these endpoints, and take nothing from what the user has configured for AWS."""
+    hosts = dict.fromkeys([urlsplit(dynamodb_url).hostname, urlsplit(s3_url).hostname])
+    direct = ",".join([direct, *(host for host in hosts if host)]).lstrip(",")
     return {
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
+        "AWS_ENDPOINT_URL_S3": s3_url,
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
         "AWS_CONFIG_FILE": os.devnull,

@@ -111,7 +111,7 @@ def _record(metadata: Item) -> Message:
     if model is None:
         raise BadLine("its kind is none of messages")
     fields = {name: _plain(metadata[of]) for name, of in _attributes(model).items() if of in metadata}
-    record = parse(json.dumps(fields).encode())
+    record = parse(json.dumps(fields).encode(), content_bucket=None)
     assert isinstance(record, Message)  # noqa: S101 - by its kind
     return record
 

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 import click
 
+from cli.contents import content_bucket_option
 from cli.dynamodb import client as connect
 from cli.dynamodb import store_options
 from cli.importing import Parts, new_folder, resolved, write_files
@@ -100,8 +101,11 @@ class LoadResult:
     type=click.Path(path_type=Path, file_okay=False),
     help="Write no table but files for DynamoDB's import from S3, which makes a new table, to this folder.",
 )
+@content_bucket_option
 @store_options
-def load(files: tuple[Path, ...], to_import: Path | None, dynamodb_url: str, table: str) -> None:
+def load(
+    files: tuple[Path, ...], to_import: Path | None, content_bucket: str, dynamodb_url: str, table: str
+) -> None:
     """Bulk-load records, one JSON object a line; "-" is the standard input.
 
     Nothing is written unless every line is good. Loading a line twice is harmless: a message that is
@@ -109,9 +113,11 @@ def load(files: tuple[Path, ...], to_import: Path | None, dynamodb_url: str, tab
     """
     progress = sys.stderr.isatty()
     if to_import is None:
-        result = load_files(connect(dynamodb_url), table, files, progress=progress)
+        result = load_files(
+            connect(dynamodb_url), table, files, progress=progress, content_bucket=content_bucket
+        )
     else:
-        result = write_import(to_import, files, progress=progress)
+        result = write_import(to_import, files, progress=progress, content_bucket=content_bucket)
     click.echo(result)
     remark(result)
 
@@ -123,7 +129,12 @@ def remark(result: LoadResult) -> None:
 
 
 def load_files(
-    client: "DynamoDBClient", table: str, paths: Sequence[Path], *, progress: bool = False
+    client: "DynamoDBClient",
+    table: str,
+    paths: Sequence[Path],
+    *,
+    progress: bool = False,
+    content_bucket: str = "",
 ) -> LoadResult:
     """Check every line of the files, then write them all; where lines are of the same item, the last wins.
 
@@ -133,7 +144,9 @@ def load_files(
     Raises BadInput, with nothing written, for a line that is no record and a file that cannot be read.
     """
     with tempfile.TemporaryFile(prefix="expunge-load-") as spool:
-        checked = _check(paths, lambda record: pickle.dump(Storing.of(record), spool), progress=progress)
+        checked = _check(
+            paths, content_bucket, lambda record: pickle.dump(Storing.of(record), spool), progress=progress
+        )
         spool.seek(0)
         outcomes: Counter[Outcome] = Counter()
         if checked.kinds:
@@ -150,7 +163,9 @@ def load_files(
     )
 
 
-def write_import(folder: Path, paths: Sequence[Path], *, progress: bool = False) -> LoadResult:
+def write_import(
+    folder: Path, paths: Sequence[Path], *, progress: bool = False, content_bucket: str = ""
+) -> LoadResult:
     """Check every line of the files, then write what `load_files` would leave in an empty table to a folder.
 
     Raises BadInput like that one, click.BadParameter if the folder is not empty.
@@ -166,7 +181,7 @@ def write_import(folder: Path, paths: Sequence[Path], *, progress: bool = False)
             for some in [stored] if isinstance(record, Message) else [[item] for item in stored]:
                 parts.add(some)
 
-        checked = _check(paths, keep, progress=progress)
+        checked = _check(paths, content_bucket, keep, progress=progress)
         with bar("writing", parts.records, shown=progress) as advance:
             written = write_files(folder, (item for part in parts.each(advance) for item in resolved(part)))
     return LoadResult(
@@ -199,12 +214,16 @@ class _Checked:
         return True
 
 
-def _check(paths: Sequence[Path], keep: Callable[[Record], None], *, progress: bool) -> _Checked:
+def _check(
+    paths: Sequence[Path], content_bucket: str, keep: Callable[[Record], None], *, progress: bool
+) -> _Checked:
     checked = _Checked()
     with bar("checking", _total_size(paths), shown=progress) as advance:
         for path in paths:
             for number, line in enumerate(_lines(path), start=1):
-                record = _record(line.removeprefix(_BOM) if number == 1 else line, path, number)
+                record = _record(
+                    line.removeprefix(_BOM) if number == 1 else line, path, number, content_bucket
+                )
                 if record is not None and checked.note(record):
                     keep(record)
                 advance(len(line))
@@ -231,12 +250,12 @@ def _store(store: Store, spool: IO[bytes], count: int, *, progress: bool) -> Cou
     return outcomes
 
 
-def _record(line: bytes, path: Path, number: int) -> Record | None:
+def _record(line: bytes, path: Path, number: int, content_bucket: str) -> Record | None:
     """Read a line; None if it is blank."""
     if not line.strip():
         return None
     try:
-        return parse(line)
+        return parse(line, content_bucket)
     except BadLine as error:
         raise BadInput(f"{click.format_filename(path)}:{number}: {error}") from error
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from cli.contents import content_bucket_option
 from cli.dynamodb import client as connect
 from cli.dynamodb import explain, soon, store_options
 from cli.environment import environment
@@ -60,6 +61,7 @@ def _check_time(_context: click.Context, _option: click.Parameter, text: str | N
     show_default="the default in template.yaml",
     help="So many days the id of a purged message is remembered, and the message cannot come back.",
 )
+@content_bucket_option
 @store_options
 @click.pass_context
 def purge(  # noqa: PLR0913 - click passes them by name
@@ -70,6 +72,7 @@ def purge(  # noqa: PLR0913 - click passes them by name
     dry_run: bool,
     retention_days: int | None,
     tombstone_days: int | None,
+    content_bucket: str,
     dynamodb_url: str,
     table: str,
 ) -> None:
@@ -85,7 +88,7 @@ def purge(  # noqa: PLR0913 - click passes them by name
     event: dict[str, Any] = {"force": force} if now is None else {"time": now, "force": force}
     if dry_run:
         event["dry_run"] = True
-    settings = {"TABLE_NAME": table}
+    settings = {"TABLE_NAME": table, "CONTENT_BUCKET": content_bucket}
     for name, days in (("RETENTION_DAYS", retention_days), ("TOMBSTONE_DAYS", tombstone_days)):
         if days is not None:
             settings[name] = str(days)

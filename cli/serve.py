@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli import demo, server, stand_in
+from cli.contents import content_bucket_option, create_bucket
 from cli.dynamodb import check_url, client, create_table
 from cli.embedded import Embedded
 from cli.environment import environment
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     show_default="the schedule in template.yaml",
     help="Purge so often.",
 )
+@content_bucket_option
 @click.option("--no-demo", is_flag=True, help="Start without the demo records.")
 @click.option("--verbose", is_flag=True, help="Show all that the functions log, not only warnings.")
 def serve(  # noqa: PLR0913 - an argument an option
@@ -89,6 +91,7 @@ def serve(  # noqa: PLR0913 - an argument an option
     files: Sequence[Path],
     retention_days: int | None,
     purge_every: int | None,
+    content_bucket: str,
     no_demo: bool,
     verbose: bool,
 ) -> None:
@@ -118,7 +121,9 @@ def serve(  # noqa: PLR0913 - an argument an option
             files = [*files, *([] if no_demo else [demo.RECORDS])]
         parts["the nursery of sandboxes"] = nursery = stack.enter_context(closing(Nursery()))
         store = client(dynamodb_url)
-        _fill(store, files)
+        if embedded and content_bucket and not os.environ.get("AWS_ENDPOINT_URL_S3"):
+            create_bucket(dynamodb_url, content_bucket)
+        _fill(store, files, content_bucket)
         shards = shards_of(store, dynamodb_url, default_table_name())
         nursery.wait()
         url = f"http://{server.LOOPBACK}:{listeners[0].getsockname()[1]}"
@@ -127,10 +132,11 @@ def serve(  # noqa: PLR0913 - an argument an option
         elif embedded:
             click.echo(demo.dynamodb_line(dynamodb_url))
         click.echo(f"expunge listening on {url}")
-        retention = {} if retention_days is None else {"RETENTION_DAYS": str(retention_days)}
+        chosen = {"CONTENT_BUCKET": content_bucket}
+        chosen |= {} if retention_days is None else {"RETENTION_DAYS": str(retention_days)}
         invokers = {
             function.name: Invoker(
-                nursery, function, own | retention | stand_in.environment(url, provider_url, own)
+                nursery, function, own | chosen | stand_in.environment(url, provider_url, own)
             )
             for function, own in _environments(dynamodb_url, store.meta.region_name, verbose=verbose)
         }
@@ -154,13 +160,13 @@ def _listeners(host: str | None, port: int, option: str) -> list[socket.socket]:
     return listeners
 
 
-def _fill(store: "DynamoDBClient", files: Sequence[Path]) -> None:
+def _fill(store: "DynamoDBClient", files: Sequence[Path], content_bucket: str) -> None:
     table = default_table_name()
     create_table(store, table)
     if files:
         from cli.load import load_files, remark  # noqa: PLC0415 - slow to import, and often not needed
 
-        remark(load_files(store, table, files))
+        remark(load_files(store, table, files, content_bucket=content_bucket))
 
 
 def _environments(

@@ -81,7 +81,7 @@ def _result(purged: Purged, swept: sweeps.Resumed) -> dict[str, Any]:
     result: dict[str, Any] = {
         "purged": purged.removed,
         "resumed": swept.resumed,
-        "remaining": swept.remaining or purged.stopped is not None,
+        "remaining": swept.remaining or purged.stopped is not None or purged.content_left > 0,
     }
     if purged.held:
         result["held"] = purged.held
@@ -132,7 +132,7 @@ def _oldest_due_age(purged: Purged, lease: Lease, began: datetime) -> float | No
 
 def _remember(purged: Purged, lease: Lease, now: datetime, began: datetime) -> None:
     """Note for later runs until when all that was due is gone."""
-    if purged.stopped is None:
+    if purged.stopped is None and not purged.content_left:
         lease.clear_until = max(lease.clear_until or "", timestamps.millis(min(now, began)))
     elif purged.oldest is not None:
         lease.clear_until = min(purged.oldest, timestamps.millis(began))
@@ -152,6 +152,7 @@ def _publish(
         Resumed=result["resumed"],
         Remaining=int(result["remaining"]),
         Held=purged.held,
+        ContentLeft=purged.content_left,
     )
     seconds("purge", PausedFor=paused_for)
     if late is not None:

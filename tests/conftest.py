@@ -15,6 +15,7 @@ os.environ |= {
     "DELETION_RECORD_DAYS": "400",
     "TOMBSTONE_DAYS": "35",
     "PURGE_STOPS_ABOVE": "0",
+    "CONTENT_BUCKET": "",
     "EVENT_BUS_NAME": "default",
     "POWERTOOLS_SERVICE_NAME": "expunge",
     "POWERTOOLS_METRICS_NAMESPACE": "Expunge",
@@ -25,6 +26,7 @@ os.environ |= {
 
 from cli.dynamodb import create_table
 from expunge import timestamps
+from expunge.deletions import contents
 from expunge.events import bus
 from expunge.history import access
 from expunge.http import auth
@@ -58,6 +60,7 @@ def forget() -> None:
     auth.forget()
     customer_endpoints.forget()
     access.forget()
+    contents.forget()
     bus.forget()
 
 

@@ -128,7 +128,7 @@ class World:
 
     def load(self, *records: dict[str, Any]) -> None:
         for record in records:
-            for item in items(parse(json.dumps(record).encode())):
+            for item in items(parse(json.dumps(record).encode(), content_bucket=None)):
                 self.store.client.put_item(TableName=self.store.table, Item=item)
 
     def api_key(self, key: str = KEY, account_id: str = ACCOUNT, **fields: Any) -> None:
@@ -166,6 +166,18 @@ class World:
         }
         self.load(record | fields)
         return str((record | fields)["id"])
+
+    def name_content(self, pk: str, url: str) -> None:
+        """Have a message name its content instead of holding it."""
+        where = {"TableName": self.store.table}
+        content = {"pk": {"S": pk}, "sk": {"S": keys.CONTENT}}
+        self.store.client.delete_item(Key=content, **where)
+        self.store.client.update_item(
+            Key=content | {"sk": {"S": keys.MESSAGE}},
+            UpdateExpression="SET content_url = :url",
+            ExpressionAttributeValues={":url": {"S": url}},
+            **where,
+        )
 
     def event(self, number: int, **fields: Any) -> str:
         record = {
@@ -299,7 +311,7 @@ class World:
         """Store a record as `expunge load` does; False if that was refused."""
         entries: Any = [
             {action: {"TableName": self.store.table, **arguments} for action, arguments in write.items()}
-            for write in writes(parse(json.dumps(record).encode()))
+            for write in writes(parse(json.dumps(record).encode(), content_bucket=None))
         ]
         try:
             self.store.client.transact_write_items(TransactItems=entries)

@@ -26,6 +26,8 @@ from expunge.errors import OutOfTime, PurgeFailed
 from expunge.history import passes
 from expunge.http import auth
 from expunge.linked import provider_keys
+from expunge.table import keys
+from tests import bucket
 from tests.deploy.template import EVENTS, lambda_functions, resources
 from tests.upstream import upstream
 from tests.world import (
@@ -46,6 +48,7 @@ from tests.world import (
 
 LOST = ReadTimeoutError(endpoint_url="https://dynamodb.example")
 BUS = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}"
+S3 = "arn:${AWS::Partition}:s3:::"
 ENTRIES = {
     "Update": "UpdateItem",
     "Delete": "DeleteItem",
@@ -90,13 +93,23 @@ def allowed(function: str) -> set[Allowed]:
     policies = resources("AWS::Serverless::Function")[function].get("Policies")
     assert policies, f"{function} in template.yaml has no Policies: it may not even look up a key"
     for policy in policies:
-        for statement in policy["Statement"]:
+        for statement in map(_with_a_bucket, policy["Statement"]):
             assert statement["Effect"] == "Allow"
             for action in _list(statement["Action"]):
                 for resource in _list(statement["Resource"]):
                     for pk in _leading_keys(statement.get("Condition")):
                         found.add(Allowed(action, _resource(resource), pk))
     return found
+
+
+def _with_a_bucket(statement: Any) -> Any:
+    """What holds of contents in S3 holds only if the template is given a bucket."""
+    if "Fn::If" not in statement:
+        assert "s3:" not in str(statement)
+        return statement
+    condition, then, otherwise = statement["Fn::If"]
+    assert (condition, otherwise) == ("HasContentBucket", {"Ref": "AWS::NoValue"})
+    return then
 
 
 def _list(value: Any) -> Sequence[Any]:
@@ -119,7 +132,7 @@ def _resource(value: dict[str, Any]) -> str:
         return "table"
     if "Fn::GetAtt" in value:
         return ".".join(value["Fn::GetAtt"])
-    arn = value["Fn::Sub"].replace("${EventBusName}", "default")
+    arn = value["Fn::Sub"].replace("${EventBusName}", "default").replace("${ContentBucket}", bucket.NAME)
     key = re.search(r"\$\{(Whatsapp|Linkedin)KeyName\}", arn)
     return key[1].upper() if key else str(arn).removeprefix("${Table.Arn}/")
 
@@ -160,6 +173,12 @@ def _done(service: str, operation: str, arguments: Any) -> Iterator[Done]:
             yield Done(action, f"index/{arguments['IndexName']}")
         case "Query":
             yield Done(action, "table", arguments["ExpressionAttributeValues"][":pk"]["S"])
+        case "ListObjectVersions":
+            yield Done("s3:ListBucketVersions", f"{S3}{arguments['Bucket']}")
+        case "DeleteObjects":
+            # Which of the two it takes depends on whether the bucket keeps versions.
+            for name in ("DeleteObject", "DeleteObjectVersion"):
+                yield Done(f"s3:{name}", f"{S3}{arguments['Bucket']}/*")
         case "PutEvents":
             for entry in arguments["Entries"]:
                 yield Done(action, BUS.replace("${EventBusName}", entry["EventBusName"]))
@@ -307,6 +326,8 @@ def delete_message(
     for name in ("WHATSAPP", "LINKEDIN"):
         boto3.client("ssm").put_parameter(Name=f"/{name}", Value="key", Type="SecureString")
         boto3.client("secretsmanager").create_secret(Name=name, SecretString="key")
+    bucket.may_delete_from(bucket.NAME, monkeypatch)
+    there_is = bucket.Bucket(bucket.s3())
     recent = {"sent_at": "2999-01-01T00:00:00Z"}
     for number, (provider, key_name) in enumerate(
         [
@@ -318,6 +339,7 @@ def delete_message(
     ):
         world.linked_account(provider=provider)
         message = world.linked_message(id=f"{LINKED[:-1]}{number}", **recent)
+        world.name_content(keys.linked_message(ACCOUNT, message), there_is.put(f"linked/{number}"))
         settings.provider.cache_clear()
         provider_keys.forget()
         with upstream() as there, recorder.recording():
@@ -411,6 +433,9 @@ def purge(_: Handler, world: World, recorder: Recorder, monkeypatch: pytest.Monk
         )
     assert world.sweeps() == 1
     _erase_linked_message()
+    bucket.may_delete_from(bucket.NAME, monkeypatch)
+    there_is = bucket.Bucket(bucket.s3())
+    world.name_content(keys.message("INBOUND", ACCOUNT, message_id(1)), there_is.put("in/1"))
     with recorder.recording(lost="TransactWriteItems"), pytest.raises(PurgeFailed):
         run({}, RunningOut())
     covered = Covered(account_id=ACCOUNT, endpoint_id=PULL)

@@ -52,7 +52,7 @@ def test_ten_thousand_take_a_write_call_per_fifty_and_a_query_per_page(
     table = bin_of(dynamodb, range(10_000))
     counting, sent = counted
 
-    assert purge(Store(counting, table)) == (10_000, 0, DUE, None, 0)
+    assert purge(Store(counting, table)) == Purged(10_000, 0, DUE, None)
     assert left(dynamodb, table) == 0
     assert sent.pop("TransactWriteItems") == 10_000 / ROWS
     # A shard's last page is full if it holds a multiple of a page: then an empty one follows.
@@ -110,7 +110,7 @@ def test_what_a_longer_retention_keeps_is_dated_anew_and_goes_when_that_is_over(
     table = bin_of(dynamodb, range(500))
     store = Store(dynamodb, table)
 
-    assert purge(store, retention_days=31) == (0, 500, DUE, None, 0)
+    assert purge(store, retention_days=31) == Purged(0, 500, DUE, None)
     assert left(dynamodb, table) == 1000
     due = timestamps.parse(DUE) + timedelta(days=1)
     assert remove_due(store, due, 31, Deadline(lambda: 600_000)).removed == 500
@@ -138,7 +138,7 @@ def test_where_large_contents_are_throttled_all_of_them_are_purged_within_the_ru
 
     monkeypatch.setattr(counting, "transact_write_items", throttle)
 
-    assert purge(Store(counting, table)) == (60, 0, DUE, None, 0)
+    assert purge(Store(counting, table)) == Purged(60, 0, DUE, None)
     assert left(dynamodb, table) == 0
     assert 60 / FIT <= sent["TransactWriteItems"] <= 60 / 2
 
@@ -160,5 +160,5 @@ def test_a_run_that_is_out_of_time_says_so_and_the_next_continues(
     assert isinstance(first.stopped, OutOfTime)
     assert 0 < first.removed < 3000
     assert left(dynamodb, table) == 2 * (3000 - first.removed)
-    assert purge(Store(dynamodb, table)) == (3000 - first.removed, 0, DUE, None, 0)
+    assert purge(Store(dynamodb, table)) == Purged(3000 - first.removed, 0, DUE, None)
     assert left(dynamodb, table) == 0

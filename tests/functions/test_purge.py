@@ -485,6 +485,7 @@ def test_metrics_tell_what_was_done_and_how_late(
         "Resumed": [0],
         "Remaining": [0],
         "Held": [0],
+        "ContentLeft": [0],
     }
     assert paused["PausedFor"] == [0]
     assert age["OldestDueAge"] == [90.5]

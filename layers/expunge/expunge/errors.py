@@ -13,6 +13,7 @@ ExpungeError
 │   ├── AccessDenied        400 or 403 ACCESS_DENIED
 │   └── Problem             one of PostPress's types; see problems.py
 ├── AlreadyDeleted          a writer came too late: the message is deleted or was purged
+├── ContentLeft             an object in S3 was not removed
 ├── PurgeFailed             the store failed a purge
 ├── PurgeUnderWay           another run of the purge is at work
 ├── Braked                  a run of the purge was stopped on purpose; `reason` says by what
@@ -142,6 +143,10 @@ class OutOfTime(StoreError):
     """The invocation's time budget is used up."""
 
     reason = "out of time"
+
+
+class ContentLeft(ExpungeError):
+    """Content in S3 that was not removed; says why, in S3's words or our own."""
 
 
 class PurgeFailed(ExpungeError):

@@ -13,6 +13,8 @@ class Settings:
     retention_days: int
     deletion_record_days: int
     tombstone_days: int
+    content_bucket: str
+    content_endpoint: str
 
 
 @cache
@@ -23,6 +25,8 @@ def settings() -> Settings:
         retention_days=int(os.environ["RETENTION_DAYS"]),
         deletion_record_days=int(os.environ["DELETION_RECORD_DAYS"]),
         tombstone_days=int(os.environ["TOMBSTONE_DAYS"]),
+        content_bucket=os.environ["CONTENT_BUCKET"],
+        content_endpoint=os.environ.get("AWS_ENDPOINT_URL_S3", ""),
     )
 
 

@@ -49,7 +49,10 @@ class Rule:
 
 @dataclass(slots=True)
 class Due:
-    """A message that is due by its date, where it was found; `anew` if the retention in force keeps it."""
+    """A message that is due by its date, where it was found; `anew` if the retention in force keeps it.
+
+    `content_url` is known if that is why it was not removed at once, and `left` says why it was not then.
+    """
 
     found: Found
     rule: Rule
@@ -58,6 +61,9 @@ class Due:
     held: bool = field(default=False, init=False)
     anew: "DatedAnew | None" = field(default=None, init=False)
     moved: Moved | None = field(default=None, init=False)
+    content_url: str | None = field(default=None, init=False)
+    deletion_id: str = field(default="", init=False)
+    left: str | None = field(default=None, init=False)
 
     def judge(self, *, held: bool) -> bool:
         """Whether to remove it; else it is set aside, goes on waiting, or goes back to the bin."""
@@ -74,40 +80,56 @@ class Due:
         return keys.purge_at(self.found.order) <= self.rule.due_until
 
     def writes(self, table: str) -> Sequence[dict[str, Any]]:
-        """Put a tombstone in the place of the record, if it may go, and delete the content."""
+        """Put a tombstone in the place of the record, if it may go, and delete the content.
+
+        Content in S3 goes before its record.
+        """
+        return self.tombstone(table, "attribute_not_exists(content_url)", {})
+
+    def tombstone(self, table: str, further: str, more: dict[str, Any]) -> Sequence[dict[str, Any]]:
+        """Give the writes that remove record and content, on a further condition and its values."""
+        condition, values = self.condition()
         update = tombstone(self.purged_at, self.rule.tombstone_days)
         update |= {
             "TableName": table,
             "Key": key(self.found.pk, keys.MESSAGE),
-            "ConditionExpression": (
-                "state_pk = :bin AND state_sk = :order AND attribute_exists(deleted_at) AND purge_at <= :due"
-                # What was erased can't be restored: no retention keeps it.
-                " AND (deleted_at <= :deleted OR attribute_exists(erased_at))"
-            ),
-            "ExpressionAttributeValues": update["ExpressionAttributeValues"]
-            | {
-                ":bin": {"S": self.found.place.pk},
-                ":order": {"S": self.found.order},
-                ":due": {"S": self.rule.due_until},
-                ":deleted": {"S": self.rule.deleted_until},
-            },
+            "ConditionExpression": f"{condition} AND {further}",
+            "ExpressionAttributeValues": update["ExpressionAttributeValues"] | values | more,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         content = {"TableName": table, "Key": key(self.found.pk, keys.CONTENT)}
         return [{"Update": update}, {"Delete": content}]
+
+    def condition(self) -> tuple[str, dict[str, Any]]:
+        """That it may go: still deleted, where it was found, and due; with the condition's values."""
+        condition = (
+            "state_pk = :bin AND state_sk = :order AND attribute_exists(deleted_at) AND purge_at <= :due"
+            # What was erased can't be restored: no retention keeps it.
+            " AND (deleted_at <= :deleted OR attribute_exists(erased_at))"
+        )
+        values = {
+            ":bin": self.found.place.pk,
+            ":order": self.found.order,
+            ":due": self.rule.due_until,
+            ":deleted": self.rule.deleted_until,
+        }
+        return condition, {name: {"S": value} for name, value in values.items()}
 
     def committed(self) -> None:
         """Take note of the store's yes."""
         self.removed = True
 
     def refused(self, found: Item | None) -> None:
-        """Leave it. If it was refused only because the retention in force keeps it, it can be dated anew."""
-        if not found or "deleted_at" not in found or "erased_at" in found:
+        """Leave it: to be dated anew if the retention in force keeps it, or because it has content in S3."""
+        if not found or "deleted_at" not in found:
             return
         deleted_at = found["deleted_at"]["S"]
         purge_at = max(found["purge_at"]["S"], self.rule.purge_at(deleted_at))
-        if purge_at > self.rule.due_until:
+        if "erased_at" not in found and purge_at > self.rule.due_until:
             self.anew = DatedAnew(self.found, deleted_at, purge_at)
+        elif "content_url" in found:
+            self.content_url = found["content_url"]["S"]
+            self.deletion_id = found.get("delete_request_id", {}).get("S", "")
 
 
 @dataclass(slots=True)

@@ -17,7 +17,9 @@ from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.deletions import parking
 from expunge.deletions.brakes import Brakes
+from expunge.deletions.contents import contents
 from expunge.deletions.due import TOMBSTONE_DAYS, Due, Rule
+from expunge.deletions.emptying import Begun, Emptying
 from expunge.deletions.holds import Holds, InForce
 from expunge.deletions.pace import Pace, Patience
 from expunge.deletions.parking import Waiting
@@ -53,6 +55,8 @@ class Purged(NamedTuple):
     oldest: str | None
     stopped: StoreError | Braked | None
     held: int = 0
+    content_left: int = 0
+    """Messages that are still there because their content in S3 is, or may be."""
 
 
 def remove_due(
@@ -93,6 +97,9 @@ class _Run:
         self._under_way: dict[Future[None], list[Due]] = {}
         self._oldest: str | None = None
         self._count = Counter[str]()
+        self._left = Counter[str]()
+        self._deletions: dict[str, None] = {}
+        self._emptying = Emptying(contents(), self._write, deadline)
 
     def go(self) -> Purged:
         stopped: StoreError | Braked | None = None
@@ -113,7 +120,8 @@ class _Run:
             self._end()
         self._note_waiting()
         counts = self._count
-        return Purged(counts["removed"], counts["anew"], self._oldest, stopped, self._held())
+        left = self._say_what_is_left()
+        return Purged(counts["removed"], counts["anew"], self._oldest, stopped, self._held(), left)
 
     def _that_wait(self) -> Iterator[Due]:
         """All that were set aside because they were held, due or not."""
@@ -174,6 +182,7 @@ class _Run:
     def _end(self) -> None:
         """Begin nothing new, and count what is still under way."""
         self._stop.set()
+        self._emptying.end()
         self._pool.shutdown(wait=False, cancel_futures=True)
         # `wait` would wait in vain for one that was cancelled before it began: it never counts it as done.
         begun = [each for each in self._under_way if not each.cancelled()]
@@ -188,6 +197,9 @@ class _Run:
             self._count["aside"] += row.held and row.moved is not None and row.moved.done
             self._count["waiting"] += row.held and row.moved is None
             self._count["due, waiting"] += row.held and row.moved is None and row.in_time
+            if row.left is not None:
+                self._left[row.left] += 1
+                self._deletions.setdefault(row.deletion_id)
 
     def _held(self) -> int:
         """How many are due but held: as they were counted, or as noted by the run that counted them last."""
@@ -204,6 +216,13 @@ class _Run:
         except StoreError as error:
             logger.warning("What waits was not noted", extra={"reason": error.reason})
 
+    def _say_what_is_left(self) -> int:
+        """Log why contents were not removed, and of which deletions; give their number."""
+        if self._left:
+            extra = {"reasons": dict(self._left), "deletions": list(self._deletions)[:10]}
+            logger.error("Contents in S3 were not removed, so that their messages stay", extra=extra)
+        return self._left.total()
+
     def _remove(self, rows: Sequence[Due]) -> None:
         """Remove what no hold covers, and move or date anew what is to stay."""
         left = list(rows)
@@ -215,6 +234,21 @@ class _Run:
             left[: len(some)] = self._commit(going, holds)
         self._write([row.moved for row in rows if row.moved is not None])
         self._write([row.anew for row in rows if row.anew is not None])
+        if named := [row for row in rows if row.content_url is not None]:
+            self._empty(named)
+
+    def _empty(self, rows: Sequence[Due]) -> None:
+        """Remove what has its content in S3; what a hold covers by now is for the next run to set aside."""
+        holds = self._holds.now()
+        held = holds.among(self._store, list(dict.fromkeys(row.found.pk for row in rows)), self._deadline)
+
+        def begin(begun: Sequence[Begun]) -> None:
+            left = list(begun)
+            while left and holds.usable:
+                some = left[: self._pace.rows]
+                left[: len(some)] = self._commit(some, holds)
+
+        self._emptying.empty([row for row in rows if row.found.pk not in held], begin)
 
     def _write(self, rows: Sequence[RowT]) -> None:
         left = list(rows)

@@ -24,4 +24,5 @@ def delete_message(call: Call[ApiKey]) -> None:
         delete_at_provider(provider, claim.provider_message_id, deadline)
         deletion = Deletion.of(call.request.id, call.caller.key_id, timestamps.now(), retention_days=0)
         claim.erase(deletion, deadline.for_settling())
+    claim.remove_content(deadline)
     count("linked", Deleted=1)

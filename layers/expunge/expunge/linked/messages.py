@@ -15,8 +15,9 @@ from typing import Any
 
 from expunge import timestamps
 from expunge.deadline import Deadline
+from expunge.deletions.contents import contents
 from expunge.deletions.soft_delete import Deletion
-from expunge.errors import StoreError
+from expunge.errors import ContentLeft, OutOfTime, StoreError
 from expunge.problems import Problem
 from expunge.table import keys
 from expunge.table.flags import NOT_DELETED, assignments, is_tombstone
@@ -79,6 +80,16 @@ class Claim:
             # If these are its own flags, this very write was made before and only its answer got lost.
             if refused.found is None or not deletion.took(refused.found):
                 raise _unavailable(refused.found) from None
+
+    def remove_content(self, deadline: Deadline) -> None:
+        """Remove what is in S3 of an erased message; if that fails, the purge does it."""
+        url = self.item.get("content_url", {}).get("S")
+        if url is None:
+            return
+        try:
+            contents().remove(url, deadline)
+        except (ContentLeft, OutOfTime) as error:
+            logger.warning("Content in S3 is left to the purge", extra={"reason": str(error)})
 
     def _flags(self, deletion: Deletion) -> dict[str, Any]:
         clause, values = assignments(deletion.flags(self.pk) | {"erased_at": deletion.deleted_at})

@@ -183,6 +183,8 @@ def _message(record: Message, pk: str) -> list[Item]:
     metadata = _item(pk, keys.MESSAGE, **own, **_restoration(record), **index)
     if record.version is not None:
         metadata["version"] = {"N": str(record.version)}
+    if record.content_url:
+        metadata["content_url"] = {"S": record.content_url}
     if record.payload is None:
         return [metadata]
     payload = {"B": zlib.compress(record.payload, COMPRESSION)}
@@ -202,7 +204,7 @@ def _of_message(metadata: Item, content: Item | None = None) -> list[Write]:
     ]
 
 
-_NOT_IN_ALL: Final = ("group_pk",)
+_NOT_IN_ALL: Final = ("group_pk", "content_url")
 """Attributes that the message which is replaced may have and its new record may lack."""
 _NOT_IN_ALL_KEYS: Final = ("label", "expires_at", "scopes")
 

@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from expunge import timestamps, timetokens
+from expunge.table import content_urls
 from expunge.table.flags import OF_A_DELETION, OF_A_RESTORE
 from expunge.table.json_text import NotJson, compact, read
 from expunge.vocabulary import (
@@ -81,6 +82,12 @@ def _within_limits(payload: Any) -> bytes:
     return text
 
 
+def _content_url(url: str) -> str:
+    if content_urls.parts(url) is None:
+        raise ValueError("no object in a bucket")
+    return url
+
+
 def _whole(pattern: str) -> str:
     return f"^(?:{pattern})$"
 
@@ -132,6 +139,8 @@ SubKey = Annotated[str, Field(pattern=_whole(SUB_KEY), description="1 to 128 let
 Channel = Annotated[str, Field(min_length=1, max_length=LONGEST_CHANNEL), AfterValidator(_channel)]
 _CHANNEL: Final = f"1 to {LONGEST_CHANNEL} characters without a comma, not all of them blank"
 Payload = Annotated[Any, AfterValidator(_within_limits)]
+_IN_BUCKET: Final = "s3://<bucket>/<key> in the bucket that the service may delete from"
+ContentUrl = Annotated[str, AfterValidator(_content_url), Field(description=_IN_BUCKET)]
 Version = Annotated[
     int | None, Field(ge=0, le=LARGEST_VERSION, description=f"a whole number from 0 to {LARGEST_VERSION}")
 ]
@@ -207,6 +216,8 @@ class Message(Record):
 
     payload: Annotated[Payload, Field(repr=False)] = None
     """Compact JSON in UTF-8; None where the line lacks it (null is a payload)."""
+    content_url: ContentUrl = ""
+    """Where the content is that the record does not hold."""
     version: Version = None
     """A record changes nothing where one of the same or a higher version is stored, or it lacks one there."""
     deleted_at: Rfc3339 = ""
@@ -222,8 +233,14 @@ class Message(Record):
         return tuple(
             field
             for field in cls.model_fields
-            if field not in ("payload", "version", *cls.DELETION, *cls.RESTORE)
+            if field not in ("payload", "content_url", "version", *cls.DELETION, *cls.RESTORE)
         )
+
+    @model_validator(mode="after")
+    def _payload_or_url(self) -> Self:
+        if self.content_url and self.payload is not None:
+            raise _own_words(f'{self.kind} has either "payload" or "content_url", not both')
+        return self
 
     @model_validator(mode="after")
     def _deleted_or_restored_entirely_or_not(self) -> Self:
@@ -379,8 +396,11 @@ MESSAGE_KINDS: Final[Mapping[str, type[Message]]] = {
 }
 
 
-def parse(line: bytes) -> Record:
-    """Read one line of the import format. Raises BadLine."""
+def parse(line: bytes, content_bucket: str | None = "") -> Record:
+    """Read one line of the import format. Raises BadLine.
+
+    Content may be in that bucket only: in none if it is empty, in any if it is None.
+    """
     if len(line) > MAX_LINE:
         raise BadLine("the line must be at most 8 MB long")
     try:
@@ -400,10 +420,14 @@ def parse(line: bytes) -> Record:
         if field not in model.model_fields:
             raise BadLine(f"{kind} has no field {json.dumps(field[:_SHOWN])}")
     try:
-        return model.model_validate(fields)
+        record = model.model_validate(fields)
     except ValidationError as error:
         # Without its cause, which holds the line's values.
         raise BadLine(_sentence(kind, model, error)) from None
+    url = record.content_url if isinstance(record, Message) else ""
+    if url and content_bucket is not None and content_urls.key_in(content_bucket, url) is None:
+        raise BadLine(f"content_url must be {_IN_BUCKET}")
+    return record
 
 
 def _sentence(kind: str, model: type[Record], invalid: ValidationError) -> str:

@@ -15,6 +15,8 @@ def before_payload(metadata: Item) -> dict[str, Any]:
     }
     if "version" in metadata:
         fields["version"] = int(metadata["version"]["N"])
+    if "content_url" in metadata:
+        fields["content_url"] = metadata["content_url"]["S"]
     return fields
 
 

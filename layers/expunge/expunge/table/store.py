@@ -183,11 +183,11 @@ def store() -> Store:
 
 def connect(table: str) -> Store:
     """A store of its own, whose client finds credentials and region as boto3 does."""
-    client = cast("DynamoDBClient", _session().create_client("dynamodb", config=CLIENT_CONFIG))
+    client = cast("DynamoDBClient", session().create_client("dynamodb", config=CLIENT_CONFIG))
     return Store(client, table)
 
 
 @cache
-def _session() -> Session:
+def session() -> Session:
     """Make a session of botocore's: importing boto3 around it takes another 25 ms of a cold start."""
     return Session()

@@ -1,0 +1,42 @@
+"""The bucket of contents that are not in the table, for the commands that need to know it."""
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+
+import click
+
+from cli.dynamodb import connection
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_BUCKET: Final = re.compile(r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?")
+
+
+def _check(_context: click.Context, _option: click.Parameter, name: str) -> str:
+    if _BUCKET.fullmatch(name) is None:
+        raise click.BadParameter(
+            f"{name!r} is no name of a bucket: 3 to 63 small letters, digits, dots and hyphens."
+        )
+    return name
+
+
+def content_bucket_option(command: Command) -> Command:
+    """Add ``--content-bucket`` to a click command; CONTENT_BUCKET stands for it."""
+    return click.option(
+        "--content-bucket",
+        metavar="NAME",
+        envvar="CONTENT_BUCKET",
+        default="",
+        callback=_check,
+        help="The S3 bucket of contents that records name by content_url, and from which they are deleted; "
+        "without it, none may.",
+    )(command)
+
+
+def create_bucket(url: str, name: str) -> None:
+    """Make the bucket in the embedded S3."""
+    s3: Any = connection(url, "s3")
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=name)

@@ -1,0 +1,110 @@
+"""Contents in S3: an object is removed with every version of it, for good.
+
+Its key goes out in the query of a listing and in the body of a deletion, never in a path, where what lies on
+the way might take `..` or `%` for something else.
+"""
+
+from functools import cache
+from typing import Any, Literal
+
+from botocore.config import Config
+
+from expunge.deadline import Deadline
+from expunge.errors import ContentLeft, OutOfTime
+from expunge.settings import settings
+from expunge.table.content_urls import key_in
+from expunge.table.retries import FAILURES
+from expunge.table.store import session
+
+_PAGE = 100
+"""Versions that are listed and deleted at a time; S3 lists all keys that begin with the one that is meant."""
+
+_MOST_FAILURES = 3
+"""So many in a row, and S3 is not asked again."""
+
+
+class Contents:
+    """The bucket that may be deleted from, as long as one piece of work lasts."""
+
+    def __init__(self, bucket: str) -> None:
+        self._bucket = bucket
+        self._failures = 0
+
+    def refusal(self, url: str) -> str | None:
+        """Say why it is no use to try to remove what that address names; None if it is."""
+        if not self._bucket:
+            return "no bucket is set"
+        if key_in(self._bucket, url) is None:
+            return "it is not in the bucket"
+        return "S3 did not do its part" if self._failures >= _MOST_FAILURES else None
+
+    def remove(self, url: str, deadline: Deadline) -> None:
+        """Remove an object, all of its versions and what marks it as deleted; nothing if it is gone.
+
+        Raises ContentLeft, OutOfTime. What is left then is removed by a repetition.
+        """
+        refusal = self.refusal(url)
+        if refusal is not None:
+            raise ContentLeft(refusal)
+        try:
+            self._remove(str(key_in(self._bucket, url)), deadline)
+        except FAILURES as error:
+            self._failures += 1
+            code = getattr(error, "response", {}).get("Error", {}).get("Code")
+            raise ContentLeft(code or type(error).__name__) from error
+        self._failures = 0
+
+    def _remove(self, key: str, deadline: Deadline) -> None:
+        more = True
+        while more:
+            # Always the first ones: what was deleted is not listed any more.
+            versions, more = self._versions(key, deadline)
+            if versions:
+                self._delete(versions, deadline)
+
+    def _versions(self, key: str, deadline: Deadline) -> tuple[list[dict[str, str]], bool]:
+        """Versions of that very key, which comes first of all that begin with it; whether there are more."""
+        _check(deadline)
+        page = _client().list_object_versions(Bucket=self._bucket, Prefix=key, MaxKeys=_PAGE)
+        found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+        own = [{"Key": key, "VersionId": each["VersionId"]} for each in found if each["Key"] == key]
+        return own, len(own) == len(found) > 0 and bool(page.get("IsTruncated"))
+
+    def _delete(self, versions: list[dict[str, str]], deadline: Deadline) -> None:
+        _check(deadline)
+        reply = _client().delete_objects(Bucket=self._bucket, Delete={"Objects": versions, "Quiet": True})
+        if reply.get("Errors"):
+            # Such as a version that is locked: that is about this object only.
+            raise ContentLeft(reply["Errors"][0].get("Code", "InternalError"))
+
+
+def contents() -> Contents:
+    """The bucket that the environment names."""
+    return Contents(settings().content_bucket)
+
+
+def _check(deadline: Deadline) -> None:
+    if deadline.to_start() <= 0:
+        raise OutOfTime
+
+
+@cache
+def _client() -> Any:
+    """Make a client when it is first needed: most deployments never do."""
+    # An endpoint of one's own may have no names for its buckets.
+    style: Literal["path", "auto"] = "path" if settings().content_endpoint else "auto"
+    config = Config(
+        # Two attempts of each call take 8 s at most; its caller tries again by and by.
+        connect_timeout=1,
+        read_timeout=3,
+        retries={"mode": "standard", "total_max_attempts": 2},
+        max_pool_connections=16,
+        tcp_keepalive=True,
+        s3={"addressing_style": style},
+    )
+    return session().create_client("s3", config=config)
+
+
+def forget() -> None:
+    """Make a new client next time."""
+    _client.cache_clear()

@@ -1,0 +1,110 @@
+"""Due messages whose content is in S3: first the object goes, then the record, until both are gone.
+
+Before that it is noted on the record that the message is being erased: from then on it cannot be restored,
+so that nobody gets back a message whose content is gone. Whatever dies in between, the message stays in the
+bin, and the next run does the same again.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from expunge import timestamps
+from expunge.deadline import Deadline
+from expunge.deletions.contents import Contents
+from expunge.deletions.due import Due
+from expunge.errors import ContentLeft
+from expunge.table import keys
+from expunge.table.store import Item, key
+from expunge.table.transactions import Row
+
+_AT_ONCE = 8
+
+Write = Callable[[Sequence[Row]], None]
+
+
+@dataclass(slots=True)
+class Begun:
+    """The note that a message is being erased."""
+
+    due: Due
+    done: bool = field(default=False, init=False)
+
+    def writes(self, table: str) -> Sequence[dict[str, Any]]:
+        """Note it, if the message may still be purged and names the same content."""
+        condition, values = self.due.condition()
+        update = {
+            "TableName": table,
+            "Key": key(self.due.found.pk, keys.MESSAGE),
+            "UpdateExpression": "SET erased_at = if_not_exists(erased_at, :now)",
+            "ConditionExpression": f"{condition} AND content_url = :url",
+            "ExpressionAttributeValues": values
+            | {":now": {"S": timestamps.millis(self.due.purged_at)}, ":url": {"S": self.due.content_url}},
+        }
+        return [{"Update": update}]
+
+    def committed(self) -> None:
+        """Take note of the store's yes."""
+        self.done = True
+
+    def refused(self, found: Item | None) -> None:
+        """Leave it: somebody has restored or changed it meanwhile."""
+
+
+@dataclass(slots=True)
+class Ended:
+    """The tombstone of a message whose object is gone."""
+
+    due: Due
+
+    def writes(self, table: str) -> Sequence[dict[str, Any]]:
+        """Put it in the place of the record."""
+        return self.due.tombstone(
+            table,
+            "attribute_exists(erased_at) AND content_url = :url",
+            {":url": {"S": self.due.content_url}},
+        )
+
+    def committed(self) -> None:
+        """Take note of the store's yes."""
+        self.due.removed = True
+
+    def refused(self, found: Item | None) -> None:
+        """Leave it: another run was quicker."""
+
+
+class Emptying:
+    """Removes objects, several at once, and the records after them."""
+
+    def __init__(self, contents: Contents, write: Write, deadline: Deadline) -> None:
+        self._contents = contents
+        self._write = write
+        self._deadline = deadline
+        self._pool = ThreadPoolExecutor(_AT_ONCE)
+
+    def empty(self, rows: Sequence[Due], begin: Callable[[Sequence[Begun]], None]) -> None:
+        """Remove the rows and what they name; a row that is `left` says why. Raises StoreError.
+
+        `begin` notes that they are being erased: a hold that comes later comes too late.
+        """
+        begun = [Begun(row) for row in rows if not self._left(row)]
+        begin(begun)
+        erased = [each.due for each in begun if each.done]
+        gone = list(self._pool.map(self._remove, erased))
+        self._write([Ended(row) for row, yes in zip(erased, gone, strict=True) if yes])
+
+    def end(self) -> None:
+        """Begin nothing new."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _left(self, row: Due) -> bool:
+        row.left = self._contents.refusal(row.content_url or "")
+        return row.left is not None
+
+    def _remove(self, row: Due) -> bool:
+        try:
+            self._contents.remove(row.content_url or "", self._deadline)
+        except ContentLeft as error:
+            row.left = str(error)
+        return row.left is None

@@ -1,0 +1,429 @@
+"""Content in S3 goes with its message, every version of it, and nothing else does."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from delete_inbound_messages import handler as delete_all
+from expunge import timestamps
+from expunge.deadline import Deadline
+from expunge.deletions import contents, emptying
+from expunge.settings import settings
+from expunge.table import keys
+from purge import handler as purge
+from restore_deletion import handler as restore
+from tests.bucket import NAME, Bucket, intercept_all, may_delete_from, s3
+from tests.world import ACCOUNT, INBOUND, Context, Reply, World, at, call, message_id
+
+Logged = Callable[[], list[dict[str, Any]]]
+
+DELETION = {
+    "deleted_at": "2025-05-02T12:00:00.000Z",
+    "deleted_by": "key_1",
+    "delete_request_id": "req_1",
+    "purge_at": "2025-06-01T12:00:00.000Z",
+}
+UNANSWERED = EndpointConnectionError(endpoint_url="https://s3.example")
+
+
+@pytest.fixture(autouse=True)
+def known(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    world.api_key()
+    may_delete_from(NAME, monkeypatch)
+    yield
+    settings.cache_clear()
+
+
+@pytest.fixture
+def bucket(world: World) -> Bucket:
+    """A bucket with versions."""
+    del world
+    return Bucket(s3())
+
+
+def named(world: World, number: int, url: str, **fields: str) -> None:
+    """A message whose content is there; deleted and due long since, unless its fields say otherwise."""
+    record = {"kind": "inbound_message", "account_id": ACCOUNT, "id": message_id(number), "content_url": url}
+    where = {"inbound_endpoint_id": INBOUND, "status": "succeeded", "received_at": at(number)}
+    world.load(record | where | (fields or DELETION))
+
+
+def run(context: Context | None = None) -> dict[str, Any]:
+    return purge({"time": "2999-01-01T00:00:00Z", "force": True}, context or Context())
+
+
+def purged(number: int) -> dict[str, Any]:
+    return {"purged": number, "resumed": 0, "remaining": False}
+
+
+def rows(world: World) -> dict[str, dict[str, str]]:
+    return {item["id"]: item for item in world.items()}
+
+
+def test_every_version_goes_with_the_message_and_nothing_else(world: World, bucket: Bucket) -> None:
+    named(world, 1, bucket.put("in/1", versions=3))
+    bucket.hide("in/1")
+    named(world, 2, bucket.put("in/2"))
+    world.message(3, **DELETION)
+    for other in ("in/10", "in/1/x", "in/", "in", "In/1", "in/1 "):
+        bucket.put(other)
+    others = bucket.left()
+    named(world, 4, "s3://contents/in/10", status="succeeded")
+
+    assert run() == purged(3)
+    assert bucket.left() == [each for each in others if each not in ("in/1", "in/2")]
+    assert set(rows(world)) == {message_id(4)}
+    assert set(world.tombstones()) == {
+        keys.message("INBOUND", ACCOUNT, message_id(each)) for each in (1, 2, 3)
+    }
+    assert all(set(each) == TOMBSTONE for each in world.tombstones().values())
+
+
+TOMBSTONE = {"sk", "delete_request_id", "purged_at", "keep_until"}
+
+
+def test_more_versions_than_a_page_holds_go_as_well(
+    world: World, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contents, "_PAGE", 2)
+    named(world, 1, bucket.put("a", versions=5))
+    bucket.put("ab", versions=3)
+
+    assert run() == purged(1)
+    assert bucket.left() == ["ab"] * 3
+
+
+def test_a_bucket_without_versions_will_do(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    may_delete_from("plain", monkeypatch)
+    plain = Bucket(s3(), "plain", versioned=False)
+    named(world, 1, plain.put("a"))
+    plain.put("b")
+
+    assert run() == purged(1)
+    assert plain.left() == ["b"]
+
+
+def test_an_object_that_is_gone_already_holds_up_nothing(world: World, bucket: Bucket) -> None:
+    named(world, 1, "s3://contents/gone")
+
+    assert run() == purged(1)
+    assert bucket.left() == []
+
+
+ODD = [
+    "a/../b",
+    "../other/secret",
+    "./a",
+    "/",
+    "//a",
+    "a//b",
+    "%2e%2e%2fother",
+    "a%20b",
+    "a+b",
+    "a b",
+    " a ",
+    "a?versionId=1#x",
+    "a&b<c>\"d'",
+    "caf\u00e9",
+    "cafe\u0301",
+    "\U0001f600",
+    "k" * 1024,
+    "s3://other/secret",
+]
+
+
+def test_a_key_is_opaque_and_names_itself_only(world: World, bucket: Bucket) -> None:
+    """Decoded, normalised or shortened, each of these would be another object, some of another bucket."""
+    other = Bucket(s3(), "other")
+    for key in ("secret", "x"):
+        other.put(key)
+    bystanders = [
+        "b",
+        "a",
+        "secret",
+        "other/secret",
+        "../other",
+        "a/b",
+        "a b%20",
+        "cafe",
+        "kk",
+        "versionId=1",
+    ]
+    for key in bystanders:
+        bucket.put(key)
+    for number, key in enumerate(ODD):
+        named(world, number, bucket.put(key))
+
+    assert run() == purged(len(ODD))
+    assert sorted(bucket.left()) == sorted(bystanders)
+    assert other.left() == ["secret", "x"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://other/secret",
+        "s3://contents",
+        "s3://contents/",
+        "S3://contents/secret",
+        "s3:/contents/secret",
+        "s3://contents.s3.amazonaws.com/secret",
+        "https://contents/secret",
+        "file:///etc/passwd",
+        "s3://Contents/secret",
+        "s3://other@contents/secret",
+        "s3://contents/../other\nsecret",
+        "s3://contents/a\x00b",
+        "s3://arn:aws:s3:::other/secret",
+        "s3://contents/" + "k" * 1025,
+        "s3://contents/" + "\u00e9" * 513,
+        "contents/secret",
+        "x",
+    ],
+)
+def test_what_names_nothing_in_the_bucket_stays_and_is_seen_and_holds_up_nobody(
+    world: World, bucket: Bucket, url: str, logged: Logged, operations_of_s3: list[str]
+) -> None:
+    """Only a writer of its own can have stored such an address."""
+    other = Bucket(s3(), "other")
+    other.put("secret")
+    bucket.put("secret")
+    named(world, 2, bucket.put("a"))
+    named(world, 1, "s3://contents/b")
+    world.message(3, **DELETION)
+    world.store.client.update_item(
+        TableName="expunge",
+        Key={"pk": {"S": keys.message("INBOUND", ACCOUNT, message_id(1))}, "sk": {"S": keys.MESSAGE}},
+        UpdateExpression="SET content_url = :url",
+        ExpressionAttributeValues={":url": {"S": url}},
+    )
+    before = rows(world)[message_id(1)]
+    operations_of_s3.clear()
+
+    assert run() == {"purged": 2, "resumed": 0, "remaining": True}
+    assert rows(world) == {message_id(1): before}
+    assert (bucket.left(), other.left()) == (["secret"], ["secret"])
+    lines = logged()
+    assert [line["ContentLeft"] for line in lines if "ContentLeft" in line] == [[1]]
+    [said] = [line for line in lines if line.get("level") == "ERROR"]
+    assert (said["reasons"], said["deletions"]) == ({"it is not in the bucket": 1}, ["req_1"])
+    assert url not in str(lines) or url == "x"
+
+
+@pytest.fixture
+def operations_of_s3(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    made: list[str] = []
+
+    def note(operation: str, make: Callable[[], Any]) -> Any:
+        made.append(operation)
+        return make()
+
+    intercept_all(monkeypatch, note)
+    return made
+
+
+def test_without_a_bucket_what_names_one_stays(
+    world: World, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_delete_from("", monkeypatch)
+    named(world, 1, bucket.put("a"))
+
+    assert run() == {"purged": 0, "resumed": 0, "remaining": True}
+    assert (bucket.left(), set(rows(world))) == (["a"], {message_id(1)})
+    # It can still be restored: nothing of it was touched.
+    assert "erased_at" not in rows(world)[message_id(1)]
+
+
+def test_rows_without_an_address_never_meet_s3(
+    world: World, bucket: Bucket, operations_of_s3: list[str]
+) -> None:
+    del bucket
+    world.message(1, **DELETION)
+    operations_of_s3.clear()
+
+    assert run() == purged(1)
+    assert [each for each in operations_of_s3 if each != "Query"] == [
+        "UpdateItem",  # the lease
+        "TransactWriteItems",
+        "UpdateItem",
+    ]
+
+
+def failing(operation: str, error: Exception) -> Callable[[str, Callable[[], Any]], Any]:
+    def fail(name: str, make: Callable[[], Any]) -> Any:
+        if name == operation:
+            raise error
+        return make()
+
+    return fail
+
+
+def refusal(code: str, status: int = 403) -> ClientError:
+    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "")
+
+
+@pytest.mark.parametrize("operation", ["ListObjectVersions", "DeleteObjects"])
+@pytest.mark.parametrize("error", [UNANSWERED, refusal("AccessDenied"), refusal("SlowDown", 503)], ids=str)
+def test_an_s3_that_does_not_do_its_part_keeps_its_messages_and_no_others(
+    world: World, bucket: Bucket, operation: str, error: Exception, logged: Logged
+) -> None:
+    for number in range(9):
+        named(world, number, bucket.put(f"in/{number}"))
+    for number in range(20, 25):
+        world.message(number, **DELETION)
+
+    with pytest.MonkeyPatch.context() as patch:
+        intercept_all(patch, failing(operation, error))
+        assert run() == {"purged": 5, "resumed": 0, "remaining": True}
+    assert len(bucket.left()) == len(rows(world)) == 9
+    assert [line["ContentLeft"] for line in logged() if "ContentLeft" in line] == [[9]]
+
+    assert run() == purged(9)
+    assert (bucket.left(), rows(world)) == ([], {})
+
+
+def test_an_s3_that_fails_is_not_asked_for_each_message(
+    world: World, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emptying, "_AT_ONCE", 2)
+    for number in range(30):
+        named(world, number, f"s3://{bucket.name}/{number}")
+    asked: list[str] = []
+
+    def fail(operation: str, make: Callable[[], Any]) -> Any:
+        if operation == "ListObjectVersions":
+            asked.append(operation)
+            raise UNANSWERED
+        return make()
+
+    with pytest.MonkeyPatch.context() as patch:
+        intercept_all(patch, fail)
+        assert run() == {"purged": 0, "resumed": 0, "remaining": True}
+    # Three in a row, and what was on its way at that moment.
+    assert 3 <= len(asked) <= 4
+
+
+def test_a_version_that_is_locked_holds_up_its_own_message_only(world: World, bucket: Bucket) -> None:
+    for number in range(6):
+        named(world, number, bucket.put(f"in/{number}"))
+    locked = {"Errors": [{"Key": "x", "Code": "AccessDenied", "Message": "locked"}]}
+    turns = iter([True, True, True, True, False, False])
+
+    def lock_four(operation: str, make: Callable[[], Any]) -> Any:
+        return locked if operation == "DeleteObjects" and next(turns) else make()
+
+    with pytest.MonkeyPatch.context() as patch:
+        intercept_all(patch, lock_four)
+        assert run() == {"purged": 2, "resumed": 0, "remaining": True}
+    assert len(bucket.left()) == len(rows(world)) == 4
+
+
+def test_a_restore_before_the_purge_leaves_the_content(world: World, bucket: Bucket) -> None:
+    named(world, 1, bucket.put("a"), status="succeeded")
+    done = call(delete_all)
+    assert done.data["deleted"] == 1
+
+    assert restored(done).data["restored"] == 1
+    assert run() == purged(0)
+    assert (bucket.left(), world.live()) == (["a"], {message_id(1)})
+    assert rows(world)[message_id(1)]["content_url"] == "s3://contents/a"
+
+
+def restored(done: Reply) -> Reply:
+    return call(restore, path={"request_id": done.headers["x-request-id"]})
+
+
+@contextmanager
+def at_the_call(moment: int, act: Callable[[Callable[[], Any]], Any]) -> Iterator[list[str]]:
+    """Have something happen at the call after so many; searches are not counted. Yields the calls."""
+    made: list[str] = []
+
+    def note(operation: str, make: Callable[[], Any]) -> Any:
+        if operation in ("Query", "BatchGetItem"):
+            return make()
+        made.append(operation)
+        return act(make) if len(made) == moment + 1 else make()
+
+    with pytest.MonkeyPatch.context() as patch:
+        intercept_all(patch, note)
+        yield made
+
+
+CALLS = [
+    "UpdateItem",  # the lease
+    "TransactWriteItems",  # refused: it has content in S3
+    "TransactWriteItems",  # that it is being erased
+    "ListObjectVersions",
+    "DeleteObjects",
+    "TransactWriteItems",  # the tombstone
+    "UpdateItem",
+]
+
+
+@pytest.mark.parametrize("moment", range(len(CALLS)))
+def test_whoever_comes_first_gets_all_of_it_restore_or_purge(
+    world: World, bucket: Bucket, moment: int
+) -> None:
+    """A restore between every two calls of a purge: the message lives with its content, or goes with it."""
+    named(world, 1, bucket.put("a"), status="succeeded")
+    done = call(delete_all)
+
+    def restore_first(make: Callable[[], Any]) -> Any:
+        restored(done)
+        return make()
+
+    with at_the_call(moment, restore_first) as made:
+        run()
+    if moment > 2:
+        assert [each for each in made if each != "PutItem"][: moment + 1] == CALLS[: moment + 1]
+    run()
+
+    expected = (["a"], {message_id(1)}) if moment <= 2 else ([], set())
+    assert (bucket.left(), world.live()) == expected
+    assert set(rows(world)) == expected[1]
+
+
+class Died(BaseException):
+    """The function's process ended."""
+
+
+@pytest.mark.parametrize("after", ["before the call", "after it"])
+@pytest.mark.parametrize("moment", range(len(CALLS)))
+def test_wherever_the_purge_dies_the_next_run_removes_what_is_left(
+    world: World, bucket: Bucket, moment: int, after: str
+) -> None:
+    named(world, 1, bucket.put("a", versions=2))
+
+    def die(make: Callable[[], Any]) -> Any:
+        if after == "after it":
+            with suppress(ClientError):
+                make()
+        raise Died
+
+    with at_the_call(moment, die) as made, suppress(Died):
+        run()
+    assert made[: moment + 1] == CALLS[: moment + 1]
+    for row in rows(world).values():
+        # Never a record without its content that could still be restored.
+        assert len(bucket.left()) == 2 or "erased_at" in row
+    world.store.delete(keys.LEASE, keys.PURGE, Deadline.never())
+
+    run()
+    assert (bucket.left(), rows(world)) == ([], {})
+    assert len(world.tombstones()) == 1
+
+
+def test_a_message_that_stays_longer_keeps_its_content(world: World, bucket: Bucket) -> None:
+    now = timestamps.now()
+    deleted_at = timestamps.millis(now - timedelta(days=1))
+    named(world, 1, bucket.put("a"), **DELETION | {"deleted_at": deleted_at})
+
+    assert purge({}, Context()) == purged(0)
+    assert bucket.left() == ["a"]
+    assert world.deleted() == {message_id(1)}
+    assert "erased_at" not in rows(world)[message_id(1)]
