@@ -169,14 +169,13 @@ class World:
 
     def name_content(self, pk: str, url: str) -> None:
         """Have a message name its content instead of holding it."""
-        where = {"TableName": self.store.table}
         content = {"pk": {"S": pk}, "sk": {"S": keys.CONTENT}}
-        self.store.client.delete_item(Key=content, **where)
+        self.store.client.delete_item(TableName=self.store.table, Key=content)
         self.store.client.update_item(
+            TableName=self.store.table,
             Key=content | {"sk": {"S": keys.MESSAGE}},
             UpdateExpression="SET content_url = :url",
             ExpressionAttributeValues={":url": {"S": url}},
-            **where,
         )
 
     def event(self, number: int, **fields: Any) -> str:

@@ -372,6 +372,7 @@ def test_a_sandbox_at_an_endpoint_inherits_nothing_of_the_users_aws(monkeypatch:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:8000",
+        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:8000",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
         "AWS_LAMBDA_FUNCTION_NAME": "Name",
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",

@@ -9,15 +9,19 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from delete_inbound_messages import handler as delete_all
+from delete_message import handler as delete_message
 from expunge import timestamps
 from expunge.deadline import Deadline
-from expunge.deletions import contents, emptying
+from expunge.deletions import contents, emptying, purging
+from expunge.linked import providers
+from expunge.settings import provider as provider_settings
 from expunge.settings import settings
 from expunge.table import keys
 from purge import handler as purge
 from restore_deletion import handler as restore
 from tests.bucket import NAME, Bucket, intercept_all, may_delete_from, s3
-from tests.world import ACCOUNT, INBOUND, Context, Reply, World, at, call, message_id
+from tests.upstream import Upstream, upstream
+from tests.world import ACCOUNT, INBOUND, LINKED, Context, Reply, World, at, call, message_id
 
 Logged = Callable[[], list[dict[str, Any]]]
 
@@ -34,6 +38,8 @@ UNANSWERED = EndpointConnectionError(endpoint_url="https://s3.example")
 def known(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     world.api_key()
     may_delete_from(NAME, monkeypatch)
+    monkeypatch.setattr(emptying, "_AT_ONCE", 1)  # moto's S3 takes one call at a time
+    monkeypatch.setattr(purging, "_AT_ONCE", 1)
     yield
     settings.cache_clear()
 
@@ -427,3 +433,68 @@ def test_a_message_that_stays_longer_keeps_its_content(world: World, bucket: Buc
     assert bucket.left() == ["a"]
     assert world.deleted() == {message_id(1)}
     assert "erased_at" not in rows(world)[message_id(1)]
+
+
+@pytest.fixture
+def provider(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Upstream]:
+    """A linked account, and its provider, which says yes."""
+    world.linked_account()
+    with upstream() as there:
+        for name in ("WHATSAPP", "LINKEDIN"):
+            monkeypatch.setenv(f"{name}_BASE_URL", there.url)
+            monkeypatch.setenv(f"{name}_KEY_NAME", "/key")
+        monkeypatch.setattr(providers, "provider_key", lambda _: "key")
+        provider_settings.cache_clear()
+        yield there
+        provider_settings.cache_clear()
+
+
+def linked(world: World, url: str) -> None:
+    world.linked_message()
+    world.name_content(keys.linked_message(ACCOUNT, LINKED), url)
+
+
+def delete_linked() -> Reply:
+    return call(delete_message, path={"message_id": LINKED}, headers={"x-api-key": "hb_live_1"})
+
+
+@pytest.mark.usefixtures("provider")
+def test_a_linked_messages_object_goes_at_once(world: World, bucket: Bucket) -> None:
+    linked(world, bucket.put("a", versions=2))
+    bucket.put("b")
+
+    assert delete_linked().status == 200
+    assert bucket.left() == ["b"]
+    assert "erased_at" in world.items()[0]
+
+    assert run() == purged(1)
+    assert set(world.tombstones()) == {keys.linked_message(ACCOUNT, LINKED)}
+
+
+@pytest.mark.usefixtures("provider")
+@pytest.mark.parametrize("operation", ["ListObjectVersions", "DeleteObjects"])
+def test_a_linked_messages_object_that_cannot_go_at_once_is_left_to_the_purge(
+    world: World, bucket: Bucket, operation: str, logged: Logged
+) -> None:
+    linked(world, bucket.put("a"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        intercept_all(patch, failing(operation, UNANSWERED))
+        assert delete_linked().status == 200
+    assert bucket.left() == ["a"]
+    assert [line["level"] for line in logged() if "level" in line] == ["WARNING"]
+    # For good all the same: flagged, erased and due at once.
+    [item] = world.items()
+    assert item["purge_at"] == item["erased_at"] == item["deleted_at"]
+
+    assert run() == purged(1)
+    assert bucket.left() == []
+
+
+def test_a_provider_that_says_no_leaves_the_object(world: World, bucket: Bucket, provider: Upstream) -> None:
+    linked(world, bucket.put("a"))
+    provider.says(500)
+
+    assert delete_linked().status == 500
+    assert bucket.left() == ["a"]
+    assert world.deleted() == set()
