@@ -24,7 +24,6 @@ os.environ |= {
     "RETENTION_DAYS": "30",
     "DELETION_RECORD_DAYS": "400",
     "TOMBSTONE_DAYS": "35",
-    "CONTENT_BUCKET": "",
     "POWERTOOLS_SERVICE_NAME": "expunge",
     "POWERTOOLS_METRICS_NAMESPACE": "Expunge",
     "POWERTOOLS_METRICS_DISABLED": "true",

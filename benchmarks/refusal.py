@@ -23,7 +23,6 @@ os.environ |= {
     "RETENTION_DAYS": "30",
     "DELETION_RECORD_DAYS": "400",
     "TOMBSTONE_DAYS": "35",
-    "CONTENT_BUCKET": "",
     "POWERTOOLS_METRICS_DISABLED": "true",
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     "AWS_ACCESS_KEY_ID": "testing",

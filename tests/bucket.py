@@ -7,7 +7,6 @@ import pytest
 from botocore.client import BaseClient
 
 from expunge.deletions import contents
-from expunge.settings import settings
 from expunge.table.store import session
 
 NAME = "contents"
@@ -48,7 +47,6 @@ class Bucket:
 def may_delete_from(name: str, patch: pytest.MonkeyPatch) -> None:
     """Have the service know a bucket, as the template's parameter does."""
     patch.setenv("CONTENT_BUCKET", name)
-    settings.cache_clear()
     contents.forget()
 
 

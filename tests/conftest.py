@@ -15,7 +15,6 @@ os.environ |= {
     "DELETION_RECORD_DAYS": "400",
     "TOMBSTONE_DAYS": "35",
     "PURGE_STOPS_ABOVE": "0",
-    "CONTENT_BUCKET": "",
     "EVENT_BUS_NAME": "default",
     "POWERTOOLS_SERVICE_NAME": "expunge",
     "POWERTOOLS_METRICS_NAMESPACE": "Expunge",

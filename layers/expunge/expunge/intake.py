@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from expunge.deadline import Deadline
 from expunge.errors import OutOfTime, StoreError
-from expunge.settings import settings
+from expunge.settings import content_bucket
 from expunge.table.records import BadLine, Message, parse
 from expunge.table.store import Item, Store
 from expunge.table.storing import Outcome, Storing, store_all
@@ -51,7 +51,7 @@ class Body:
             if not line.strip():
                 continue
             try:
-                record = parse(line.encode(errors="surrogatepass"), settings().content_bucket)
+                record = parse(line.encode(errors="surrogatepass"), content_bucket())
             except BadLine as error:
                 self._reject(number, str(error))
                 continue

@@ -13,8 +13,6 @@ class Settings:
     retention_days: int
     deletion_record_days: int
     tombstone_days: int
-    content_bucket: str
-    content_endpoint: str
 
 
 @cache
@@ -25,14 +23,22 @@ def settings() -> Settings:
         retention_days=int(os.environ["RETENTION_DAYS"]),
         deletion_record_days=int(os.environ["DELETION_RECORD_DAYS"]),
         tombstone_days=int(os.environ["TOMBSTONE_DAYS"]),
-        content_bucket=os.environ["CONTENT_BUCKET"],
-        content_endpoint=os.environ.get("AWS_ENDPOINT_URL_S3", ""),
     )
 
 
 def table_name() -> str:
     """Read the name of the table alone, for a program that is no function. Raises KeyError."""
     return os.environ["TABLE_NAME"]
+
+
+def content_bucket() -> str:
+    """Read which bucket of S3 contents may be in and are deleted from; none if it is empty or not set."""
+    return os.environ.get("CONTENT_BUCKET", "")
+
+
+def content_endpoint() -> str:
+    """Read where S3 is, if it is not AWS's own."""
+    return os.environ.get("AWS_ENDPOINT_URL_S3", "")
 
 
 @cache

@@ -11,7 +11,7 @@ from botocore.config import Config
 
 from expunge.deadline import Deadline
 from expunge.errors import ContentLeft, OutOfTime
-from expunge.settings import settings
+from expunge.settings import content_bucket, content_endpoint
 from expunge.table.content_urls import key_in
 from expunge.table.retries import FAILURES
 from expunge.table.store import session
@@ -80,7 +80,7 @@ class Contents:
 
 def contents() -> Contents:
     """The bucket that the environment names."""
-    return Contents(settings().content_bucket)
+    return Contents(content_bucket())
 
 
 def _check(deadline: Deadline) -> None:
@@ -92,7 +92,7 @@ def _check(deadline: Deadline) -> None:
 def _client() -> Any:
     """Make a client when it is first needed: most deployments never do."""
     # An endpoint of one's own may have no names for its buckets.
-    style: Literal["path", "auto"] = "path" if settings().content_endpoint else "auto"
+    style: Literal["path", "auto"] = "path" if content_endpoint() else "auto"
     config = Config(
         # Two attempts of each call take 8 s at most; its caller tries again by and by.
         connect_timeout=1,

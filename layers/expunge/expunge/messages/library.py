@@ -46,18 +46,20 @@ class Messages:
         seconds: float = 30,
         retention_days: int = 30,
         deletion_record_days: int = 400,
+        content_bucket: str | None = None,
     ) -> None:
         """Use the table that is named, else that of the environment's TABLE_NAME.
 
         The client is by default made as boto3 would, from the environment and its configuration. The days
         are the parameters RetentionDays and DeletionRecordDays of the stack; only restoring channel history
-        asks for them.
+        asks for them. The bucket is where a `content_url` may be, else that of CONTENT_BUCKET.
         """
         name = table or settings.table_name()
         self._store = connect(name) if client is None else Store(client, name)
         self._seconds = seconds
         self._retention_days = retention_days
         self._record_days = deletion_record_days
+        self._bucket = settings.content_bucket() if content_bucket is None else content_bucket
 
     def put(self, record: Mapping[str, Any]) -> bool:
         """Store a message, given in the import format, with its content; it replaces the one that is there.
@@ -69,7 +71,7 @@ class Messages:
         1 for channels) when it is new, two when its status has changed.
         """
         try:
-            made = parse(compact(dict(record)))
+            made = parse(compact(dict(record)), self._bucket)
         except TypeError as error:
             raise ValueError("the record must be what JSON can hold") from error
         if not isinstance(made, Message):
