@@ -15,7 +15,7 @@ from expunge import timestamps
 from expunge.deletions.soft_delete import Shortfall
 from expunge.errors import OutOfTime
 from expunge.history import passes
-from expunge.messages import AlreadyDeleted, Messages, NotFound
+from expunge.messages import AlreadyDeleted, HoldReleased, Messages, NoSuchHold, NotFound
 from expunge.table import keys
 from purge import handler as purge
 from tests.disturbances import intercept
@@ -435,3 +435,37 @@ def _messages(world: World) -> Iterator[Any]:
     for item in world.store.client.scan(TableName=world.store.table)["Items"]:
         if item["sk"]["S"] in (keys.MESSAGE, keys.CONTENT):
             yield item
+
+
+def test_what_is_held_is_not_purged_until_it_is_released(messages: Messages) -> None:
+    messages.put(INBOUND_1)
+    call(delete_inbound)
+    later = {"time": timestamps.millis(timestamps.now() + timedelta(days=31)), "force": True}
+
+    made = messages.hold(account_id=ACCOUNT, messages=[message_id(1)], reason="case 12", by="legal")
+
+    assert made["messages"] == [message_id(1)]
+    assert "not_there" not in made
+    assert list(messages.holds()) == [made]
+    assert purge(later, Context())["held"] == 1
+    released = messages.release(made["id"])
+    assert released == made | {"released_at": released["released_at"], "released_by": "operator"}
+    assert list(messages.holds()) == []
+    assert list(messages.holds(released=True)) == [released]
+    assert purge(later, Context())["purged"] == 1
+    with pytest.raises(HoldReleased):
+        messages.release(made["id"])
+    with pytest.raises(NoSuchHold):
+        messages.release("hold_1")
+
+
+def test_a_hold_says_what_is_not_there_yet_and_refuses_what_can_never_be(messages: Messages) -> None:
+    made = messages.hold(sub_key=SUB_KEY, channel="later", reason="case 12", hold_id="hold_12")
+
+    assert made["not_there"] == ["a live message in channel later"]
+    assert messages.hold(sub_key=SUB_KEY, channel="later", reason="case 12", hold_id="hold_12") == made
+    with pytest.raises(ValueError, match="a channel belongs to a sub key"):
+        messages.hold(account_id=ACCOUNT, channel="ch", reason="case 12")
+    with pytest.raises(ValueError, match="reason must be text"):
+        messages.hold(account_id=ACCOUNT, reason="")
+    assert [each["id"] for each in messages.holds()] == ["hold_12"]

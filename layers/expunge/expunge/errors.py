@@ -189,7 +189,7 @@ class HoldError(ExpungeError):
     """A hold was not placed or released. The message says why in a sentence without capital and full stop."""
 
 
-class NotHoldable(HoldError):
+class NotHoldable(HoldError, ValueError):
     """What should be held, or the reason for it, can't be meant so."""
 
 

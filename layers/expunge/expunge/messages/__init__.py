@@ -9,7 +9,10 @@ messages.put({"kind": "inbound_message", "account_id": "acc_1", ...})
 from expunge.errors import (
     AlreadyDeleted,
     ExpungeError,
+    HoldReleased,
+    NoSuchHold,
     NotFound,
+    NotHoldable,
     OutOfTime,
     StoreError,
     Throttled,
@@ -20,8 +23,11 @@ from expunge.messages.library import Messages
 __all__ = [
     "AlreadyDeleted",
     "ExpungeError",
+    "HoldReleased",
     "Messages",
+    "NoSuchHold",
     "NotFound",
+    "NotHoldable",
     "OutOfTime",
     "StoreError",
     "Throttled",

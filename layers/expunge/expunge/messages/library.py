@@ -1,13 +1,16 @@
 """The library: a platform's messages, as its own writers and readers need them."""
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from expunge import settings, timestamps
 from expunge.deadline import Deadline
+from expunge.deletions import holding
 from expunge.deletions import record as records
 from expunge.deletions import restore as restoring
+from expunge.deletions.covered import Covered
+from expunge.deletions.presence import not_there
 from expunge.deletions.restore import Restorer
 from expunge.deletions.standing import read, settle
 from expunge.errors import NotFound, StoreError
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _OPERATOR = "operator"
-"""Who restored what the library restores: no key of the API did."""
+"""Who restored what the library restores, and who holds: no key of the API did."""
 
 
 class Messages:
@@ -141,6 +144,51 @@ class Messages:
             return self._restore_listed(account_id, request_id, restorer)
         check("", "sub_key", sub_key)
         return self._restore_history(str(sub_key), request_id, restorer)
+
+    def hold(  # noqa: PLR0913 - by name
+        self,
+        *,
+        account_id: str | None = None,
+        endpoint_id: str | None = None,
+        sub_key: str | None = None,
+        channel: str | None = None,
+        messages: Sequence[str] = (),
+        reason: str,
+        by: str = _OPERATOR,
+        hold_id: str | None = None,
+    ) -> dict[str, Any]:
+        """Keep an account or a keyset, or something of it, from being purged and erased until `release`.
+
+        `messages` are up to 90 ids in the account, with `endpoint_id` of that endpoint; in a keyset
+        CHANNEL:TIMETOKEN. Returns the hold: its `id`, `in_force_from`, which is a minute from now, what it
+        covers, `reason`, `by`, `placed_at`, and, if some of that is not in the table yet, `not_there`. Under
+        the same `hold_id` the same hold is placed once. Raises NotHoldable, which is a ValueError.
+
+        Costs 2 write units, and 2 for each message.
+        """
+        covered = Covered(
+            account_id=account_id,
+            endpoint_id=endpoint_id,
+            sub_key=sub_key,
+            channel=channel,
+            messages=messages,
+        )
+        deadline = self._soon()
+        made = holding.place(self._store, covered, reason=reason, by=by, deadline=deadline, hold_id=hold_id)
+        missing = not_there(self._store, made.covered, self._soon())
+        return made.told() | ({"not_there": missing} if missing else {})
+
+    def holds(self, *, released: bool = False) -> Iterator[dict[str, Any]]:
+        """Give the holds, oldest first, as `hold` gives them; those that are released only if asked for."""
+        return (each.told() for each in holding.listed(self._store, self._soon(), released=released))
+
+    def release(self, hold_id: str, *, by: str = _OPERATOR) -> dict[str, Any]:
+        """End a hold, and return it with `released_at` and `released_by`.
+
+        What no other hold covers is due as before, from the next run of the purge on. Raises NoSuchHold, and
+        HoldReleased if it was released before.
+        """
+        return holding.release(self._store, hold_id, by=by, deadline=self._soon()).told()
 
     def _restore_listed(self, account_id: str, request_id: str, restorer: Restorer) -> int:
         record = records.find(self._store, account_id, request_id, self._soon())
