@@ -1,6 +1,5 @@
 """`expunge deletions`: what was deleted by whom and when, and what became of it."""
 
-import json
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final, NamedTuple
@@ -10,6 +9,7 @@ import click
 from cli.dynamodb import client as connect
 from cli.dynamodb import soon, store_options
 from cli.key import places
+from cli.listing import Format, format_option, print_one, print_rows
 from cli.template import functions
 from expunge.deletions import record as records
 from expunge.deletions.record import Progress, Record
@@ -23,6 +23,21 @@ from expunge.webhooks.deletions import describe
 
 _BATCH: Final = 100
 """Items that BatchGetItem takes."""
+
+
+COLUMNS: Final = {
+    "id": "id",
+    "account": "account_id",
+    "sub key": "sub_key",
+    "family": "family",
+    "state": "state",
+    "requested (UTC)": "requested_at",
+    "by": "requested_by",
+    "filters": "filters",
+    "restorable until (UTC)": "restorable_until",
+    "error": "error",
+}
+"""Heading to field of a table of deletions."""
 
 
 class Found(NamedTuple):
@@ -49,17 +64,19 @@ def environment(name: str) -> int:
     show_default="the default in template.yaml",
     help="The retention in force, by which the purge may have dated a deletion's messages anew.",
 )
+@format_option
 @store_options
-def deletions(
+def deletions(  # noqa: PLR0913 - click passes them by name
     *,
     request_id: str | None,
     account: str | None,
     sub_key: str | None,
     retention_days: int | None,
+    form: Format,
     dynamodb_url: str,
     table: str,
 ) -> None:
-    """List deletions as JSON lines, newest first; or show one, with how many messages are deleted now.
+    """List deletions, newest first; or show one, with how many messages are deleted now.
 
     Of channel history, messages that were restored or purged since are not counted.
     """
@@ -67,10 +84,15 @@ def deletions(
     store = Store(connect(dynamodb_url), table)
     if request_id is not None:
         days = environment("RETENTION_DAYS") if retention_days is None else retention_days
-        click.echo(json.dumps(_counted(store, find(store, request_id, account, sub_key), days)))
+        print_one(_counted(store, find(store, request_id, account, sub_key), days), form)
         return
-    for told in _listed(store, account, sub_key):
-        click.echo(json.dumps(told))
+    print_rows(
+        _listed(store, account, sub_key),
+        COLUMNS,
+        form,
+        noun="deletion",
+        state=lambda deletion: str(deletion["state"]),
+    )
 
 
 def check_owner(account: str | None, sub_key: str | None) -> None:

@@ -1,5 +1,6 @@
 """`expunge dump`: messages as JSON lines in the import format, never a key or a secret."""
 
+import json
 import sys
 import zlib
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pydantic_core import to_json
 from cli import settings
 from cli.dynamodb import client as connect
 from cli.dynamodb import store_options
+from cli.listing import Format, Row, format_option, print_rows
 from expunge.table import keys
 from expunge.table.flags import is_tombstone
 from expunge.table.records import MESSAGE_KINDS
@@ -24,6 +26,21 @@ if TYPE_CHECKING:
 State = Literal["live", "deleted", "all"]
 STATES: Final[tuple[State, ...]] = ("live", "deleted", "all")
 
+COLUMNS: Final = {
+    "kind": "kind",
+    "account": "account_id",
+    "sub key": "sub_key",
+    "channel": "channel",
+    "id": "id",
+    "timetoken": "timetoken",
+    "status": "status",
+    "deleted (UTC)": "deleted_at",
+    "by": "deleted_by",
+    "request": "delete_request_id",
+    "purged from (UTC)": "purge_at",
+}
+"""Heading to field of a table of messages."""
+
 
 @click.command()
 @click.option("--kind", type=click.Choice(tuple(MESSAGE_KINDS)), help="Only messages of this kind.")
@@ -32,21 +49,45 @@ STATES: Final[tuple[State, ...]] = ("live", "deleted", "all")
     "--settings",
     "with_settings",
     is_flag=True,
-    help="Before them, print endpoints, linked accounts, keysets without their secret keys, and of API keys "
-    "that are not revoked the ids. The table is then read twice.",
+    help="Print JSON lines, and before the messages endpoints, linked accounts, keysets without their secret "
+    "keys, and of API keys that are not revoked the ids. The table is then read twice.",
 )
+@click.option("--account", metavar="ID", help="Only messages of this account.")
+@click.option("--sub-key", metavar="KEY", help="Only messages of this keyset's channels.")
+@format_option
 @store_options
-def dump(*, kind: str | None, state: State, with_settings: bool, dynamodb_url: str, table: str) -> None:
-    """Print messages as JSON lines that `expunge load` reads.
+def dump(  # noqa: PLR0913 - click passes them by name
+    *,
+    kind: str | None,
+    state: State,
+    with_settings: bool,
+    account: str | None,
+    sub_key: str | None,
+    form: Format,
+    dynamodb_url: str,
+    table: str,
+) -> None:
+    """Print messages: a table on a terminal, else JSON lines that `expunge load` reads.
 
     A deleted message carries who deleted it, when, and when it is due for purging; a restored one who
-    restored it and when. Grants of auth keys are
-    never printed: the table knows only digests of these keys.
+    restored it and when. A table shows no content and the first 500 messages, and counts all. Grants of auth
+    keys are never printed: the table knows only digests of these keys.
     """
+    if account is not None and sub_key is not None:
+        raise click.UsageError("A message belongs to an account or to a sub key: give one of them.")
+    client = connect(dynamodb_url)
+    lines = dump_lines(client, table, kind=kind, state=state, account=account, sub_key=sub_key)
     if with_settings:
-        _print_settings(connect(dynamodb_url), table)
-    for line in dump_lines(connect(dynamodb_url), table, kind=kind, state=state):
+        _print_settings(client, table)
+    elif form == "table":
+        print_rows(map(json.loads, lines), COLUMNS, "table", noun="message", state=_state)
+        return
+    for line in lines:
         sys.stdout.buffer.write(line)
+
+
+def _state(message: Row) -> State:
+    return "deleted" if "deleted_at" in message else "live"
 
 
 def _print_settings(client: "DynamoDBClient", table: str) -> None:
@@ -65,9 +106,15 @@ def _print_settings(client: "DynamoDBClient", table: str) -> None:
 
 
 def dump_lines(
-    client: "DynamoDBClient", table: str, *, kind: str | None = None, state: State = "all"
+    client: "DynamoDBClient",
+    table: str,
+    *,
+    kind: str | None = None,
+    state: State = "all",
+    account: str | None = None,
+    sub_key: str | None = None,
 ) -> Iterator[bytes]:
-    """Yield a line, newline included, for each message of the kind and state, in no particular order.
+    """Yield a line, newline included, for each message of the kind, state and owner, in no particular order.
 
     Streams: memory stays small however large the table. What is written meanwhile may be in it or not.
     Erased content is left out.
@@ -76,7 +123,9 @@ def dump_lines(
         (metadata, content)
         for metadata, content in _messages(client, table)
         if metadata["kind"]["S"] in ((kind,) if kind else MESSAGE_KINDS)
-        and state in ("all", "deleted" if "deleted_at" in metadata else "live")
+        and state in ("all", _state(metadata))
+        and account in (None, metadata.get("account_id", {}).get("S"))
+        and sub_key in (None, metadata.get("sub_key", {}).get("S"))
     )
     while some := list(islice(wanted, _BATCH)):
         # Seldom any: messages without content, and those that were written around the end of a page.

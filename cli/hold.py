@@ -9,6 +9,7 @@ import click
 
 from cli.dynamodb import client as connect
 from cli.dynamodb import soon, store_options
+from cli.listing import Format, format_option, print_rows
 from expunge.deletions import holding
 from expunge.deletions.covered import Covered
 from expunge.deletions.presence import not_there
@@ -20,6 +21,21 @@ OPERATOR: Final = "operator"
 by_option = click.option(
     "--by", metavar="NAME", default=OPERATOR, show_default=True, help="Who says so, for the record."
 )
+
+
+COLUMNS: Final = {
+    "id": "id",
+    "account": "account_id",
+    "endpoint": "endpoint_id",
+    "sub key": "sub_key",
+    "channel": "channel",
+    "messages": "messages",
+    "reason": "reason",
+    "by": "by",
+    "in force from (UTC)": "in_force_from",
+    "released (UTC)": "released_at",
+}
+"""Heading to field of a table of holds."""
 
 
 @click.group()
@@ -75,12 +91,18 @@ def place(  # noqa: PLR0913 - click passes them by name
 
 @hold.command(name="list")
 @click.option("--all", "released", is_flag=True, help="Those that are released, too.")
+@click.option("--account", metavar="ID", help="Only holds of this account.")
+@format_option
 @store_options
-def list_holds(*, released: bool, dynamodb_url: str, table: str) -> None:
-    """List holds as JSON lines, oldest first."""
+def list_holds(*, released: bool, account: str | None, form: Format, dynamodb_url: str, table: str) -> None:
+    """List holds, oldest first."""
     store = Store(connect(dynamodb_url), table)
-    for each in holding.listed(store, soon(), released=released):
-        click.echo(json.dumps(each.told()))
+    found = (
+        hold.told()
+        for hold in holding.listed(store, soon(), released=released)
+        if account in (None, hold.covered.account_id)
+    )
+    print_rows(found, COLUMNS, form, noun="hold")
 
 
 @hold.command()

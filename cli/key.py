@@ -11,6 +11,7 @@ import click
 
 from cli.dynamodb import client as connect
 from cli.dynamodb import soon, store_options
+from cli.listing import Format, Row, format_option, print_rows
 from expunge import timestamps
 from expunge.table import keys
 from expunge.table.items import key_id, writes
@@ -66,26 +67,41 @@ def create(
         [write] = writes(parse(json.dumps(fields).encode()))
     except BadLine as error:
         raise click.UsageError(f"{error}.") from error
+    if expires_at is not None and timestamps.parse(expires_at) <= timestamps.now():
+        raise click.BadParameter(
+            f"{expires_at} has passed: the key could never be used.", param_hint="'--expires-at'"
+        )
     connect(dynamodb_url).update_item(TableName=table, **write["Update"])
     click.echo(json.dumps({"key_id": key_id(secret), "key": secret}))
 
 
 @key.command(name="list")
 @click.option("--account", metavar="ID", help="Only the keys of this account.")
+@format_option
 @store_options
-def list_keys(account: str | None, dynamodb_url: str, table: str) -> None:
+def list_keys(account: str | None, form: Format, dynamodb_url: str, table: str) -> None:
     """List API keys, revoked ones too.
 
-    Prints JSON lines: id, account, label, when it was made, the day (UTC) of its last use, scopes, end, and
+    Prints id, account, label, when it was made, the day (UTC) of its last use, scopes, end, and
     since when it is revoked; never a key. A key without scopes has all of them, one without an end has none.
     """
     store = Store(connect(dynamodb_url), table)
+    print_rows(_listed(store, account), COLUMNS, form, noun="key", state=_state)
+
+
+def _listed(store: Store, account: str | None) -> Iterator[Row]:
     found_places = places(store, account)
     while some := list(islice(found_places, _BATCH)):
         found = {item["pk"]["S"]: item for item in store.get_batch(some, soon(), ", ".join(_READ))}
-        for pk, _ in some:
-            if pk in found:
-                click.echo(json.dumps(_shown(found[pk])))
+        yield from (_shown(found[pk]) for pk, _ in some if pk in found)
+
+
+def _state(key: Row) -> str:
+    """In which state a key is; a time in another offset than UTC's is compared as the instant it is."""
+    if "revoked_at" in key:
+        return "revoked"
+    ended = "expires_at" in key and timestamps.parse(key["expires_at"]) <= timestamps.now()
+    return "expired" if ended else "good"
 
 
 @key.command()
@@ -95,18 +111,22 @@ def list_keys(account: str | None, dynamodb_url: str, table: str) -> None:
 def revoke(key_id: str, account: str | None, dynamodb_url: str, table: str) -> None:
     """End a key for good.
 
-    Functions that have just seen it forget it within a minute.
+    Functions that have just seen it forget it within a minute. A key that is revoked already stays so.
     """
     store = Store(connect(dynamodb_url), table)
+    now = timestamps.millis(timestamps.now())
     for pk, sk in places(store, account, key_id):
         item = store.update(
             pk,
             sk,
             soon(),
             UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :now)",
-            ExpressionAttributeValues={":now": {"S": timestamps.millis(timestamps.now())}},
+            ExpressionAttributeValues={":now": {"S": now}},
             ReturnValues="ALL_NEW",
         )
+        since = item["revoked_at"]["S"]
+        if since != now:
+            click.echo(f"expunge: the key has been revoked before, at {since}", err=True)
         click.echo(json.dumps(_shown(item)))
         return
     where = "there is" if account is None else f"the account {account!r} has"
@@ -135,6 +155,18 @@ def places(store: Store, account: str | None, key_id: str = "") -> Iterator[tupl
 
 
 _TEXTS: Final = ("key_id", "account_id", "label", "created_at", "last_used_on", "expires_at", "revoked_at")
+COLUMNS: Final = {
+    "id": "key_id",
+    "account": "account_id",
+    "label": "label",
+    "made (UTC)": "created_at",
+    "last used": "last_used_on",
+    "scopes": "scopes",
+    "ends": "expires_at",
+    "revoked (UTC)": "revoked_at",
+}
+"""Heading to field of a table of keys."""
+
 _READ: Final = ("pk", "scopes", *_TEXTS)
 
 _BATCH: Final = 100

@@ -1,7 +1,6 @@
 """`expunge load`: every line of every file is checked before the first is written."""
 
 import pickle
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,25 +14,19 @@ from cli.contents import content_bucket_option
 from cli.dynamodb import client as connect
 from cli.dynamodb import store_options
 from cli.importing import Parts, new_folder, resolved, write_files
-from cli.progress import bar
+from cli.lines import records, total_size
+from cli.listing import number
+from cli.progress import bar, stoppable, watched
 from cli.settings import Place, lacking, owner
 from expunge.deadline import Deadline
 from expunge.errors import OutOfTime, Throttled
 from expunge.table.items import items
-from expunge.table.records import MAX_LINE, BadLine, Message, Record, parse
+from expunge.table.records import Message, Record
 from expunge.table.store import Store
 from expunge.table.storing import Outcome, Storing, store_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-_BOM: Final = b"\xef\xbb\xbf"
-
-
-class BadInput(click.ClickException):
-    """A file that cannot be loaded as it is."""
-
-    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +55,15 @@ class LoadResult:
         return sum(self.kinds.values())
 
     def __str__(self) -> str:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in self.kinds.items())
-        did = "loaded" if self.written is None else f"wrote {self.written} items of"
-        said = f"{did} {self.records} records" + (f": {kinds}" if kinds else "")
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.kinds.items())
+        did = "loaded" if self.written is None else f"wrote {number(self.written, 'item')} of"
+        said = f"{did} {number(self.records, 'record')}" + (f": {kinds}" if kinds else "")
         if self.kept:
-            said += f"; {self.kept} already deleted, left as they are"
+            said += f"; {self.kept:,} already deleted, left as they are"
         if self.outdated:
-            said += f"; {self.outdated} of no newer version, left as they are"
+            said += f"; {self.outdated:,} of no newer version, left as they are"
         if self.revoked:
-            said += f"; {self.revoked} revoked, left as they are"
+            said += f"; {self.revoked:,} revoked, left as they are"
         return said
 
     @property
@@ -111,7 +104,7 @@ def load(
     Nothing is written unless every line is good. Loading a line twice is harmless: a message that is
     deleted stays deleted.
     """
-    progress = sys.stderr.isatty()
+    progress = watched()
     if to_import is None:
         result = load_files(
             connect(dynamodb_url), table, files, progress=progress, content_bucket=content_bucket
@@ -182,7 +175,8 @@ def write_import(
                 parts.add(some)
 
         checked = _check(paths, content_bucket, keep, progress=progress)
-        with bar("writing", parts.records, shown=progress) as advance:
+        again = "the folder holds a part, the same command wants it empty"
+        with stoppable(again), bar("writing", parts.records, shown=progress, unit="records") as advance:
             written = write_files(folder, (item for part in parts.each(advance) for item in resolved(part)))
     return LoadResult(
         kinds=dict(sorted(checked.kinds.items())),
@@ -218,63 +212,37 @@ def _check(
     paths: Sequence[Path], content_bucket: str, keep: Callable[[Record], None], *, progress: bool
 ) -> _Checked:
     checked = _Checked()
-    with bar("checking", _total_size(paths), shown=progress) as advance:
-        for path in paths:
-            for number, line in enumerate(_lines(path), start=1):
-                record = _record(
-                    line.removeprefix(_BOM) if number == 1 else line, path, number, content_bucket
-                )
-                if record is not None and checked.note(record):
-                    keep(record)
-                advance(len(line))
+    with (
+        stoppable("nothing was written, the same command begins again"),
+        bar("checking", total_size(paths), shown=progress, unit="bytes") as advance,
+    ):
+        for record in records(paths, advance, content_bucket):
+            if checked.note(record):
+                keep(record)
     return checked
 
 
 def _store(store: Store, spool: IO[bytes], count: int, *, progress: bool) -> Counter[Outcome]:
     outcomes: Counter[Outcome] = Counter()
     # The file has no name by which anyone else could write to it.
-    records: Iterator[Storing] = (pickle.load(spool) for _ in range(count))  # noqa: S301
-    with bar("writing", count, shown=progress) as advance:
+    waiting: Iterator[Storing] = (pickle.load(spool) for _ in range(count))  # noqa: S301
+    with (
+        stoppable("what is written stays, and the same command goes on: a line can be loaded twice"),
+        bar("writing", count, shown=progress, unit="records") as advance,
+    ):
 
         def landed(some: Sequence[Storing]) -> None:
             outcomes.update(record.outcome for record in some)
             advance(len(some))
 
         try:
-            store_all(store, records, Deadline.never(), landed, lambda: Deadline.within(_PATIENCE))
+            store_all(store, waiting, Deadline.never(), landed, lambda: Deadline.within(_PATIENCE))
         except (Throttled, OutOfTime) as error:
             raise click.ClickException(
                 "the table takes no writes at the moment;"
                 " what is written stays, and the same command continues"
             ) from error
     return outcomes
-
-
-def _record(line: bytes, path: Path, number: int, content_bucket: str) -> Record | None:
-    """Read a line; None if it is blank."""
-    if not line.strip():
-        return None
-    try:
-        return parse(line, content_bucket)
-    except BadLine as error:
-        raise BadInput(f"{click.format_filename(path)}:{number}: {error}") from error
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    """Read line by line, and of a line never much more than what makes it too long."""
-    try:
-        with click.open_file(str(path), "rb") as file:
-            while line := file.readline(MAX_LINE + 1):
-                yield line
-    except OSError as error:
-        raise BadInput(f"{click.format_filename(path)} cannot be read: {error.strerror}") from error
-
-
-def _total_size(paths: Sequence[Path]) -> int | None:
-    """Add up the sizes; None if a pipe is among the files."""
-    if not all(path.is_file() for path in paths):
-        return None
-    return sum(path.stat().st_size for path in paths)
 
 
 _PATIENCE: Final = 22.0

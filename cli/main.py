@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from cli.dynamodb import explain
+from cli.progress import Stopped
 
 COMMANDS: Final = {
     "serve": ("cli.serve:serve", "Run the API on this machine, with demo records to try it on."),
@@ -24,9 +25,6 @@ COMMANDS: Final = {
     "token": ("cli.token:token", "Issue a token that permits deleting from the history of channels."),
 }
 """Name to where the command is and what it does. Imported when it is called: some take a second to import."""
-
-INTERRUPTED: Final = 130
-"""Exit status after Ctrl-C, as shells have it."""
 
 
 class Commands(click.Group):
@@ -88,7 +86,8 @@ def run(arguments: Sequence[str]) -> int:
         status = commands.main(arguments, prog_name="expunge", standalone_mode=False)
         sys.stdout.flush()
     except (click.Abort, KeyboardInterrupt):
-        return INTERRUPTED
+        click.echo("expunge: stopped", err=True)
+        return Stopped.exit_code
     except BrokenPipeError:
         _drop_output()
         return 0
@@ -109,6 +108,8 @@ def _failure(error: Exception) -> tuple[str, int] | None:
     match error:
         case click.MissingParameter() | click.NoSuchOption() | click.exceptions.NoSuchCommand():
             return _with_help(error), error.exit_code
+        case click.UsageError() if error.message.startswith("Got unexpected extra argument"):
+            return _with_help(error), error.exit_code
         case click.ClickException():
             return error.format_message(), error.exit_code
         case OSError():
@@ -120,7 +121,9 @@ def _failure(error: Exception) -> tuple[str, int] | None:
 def _with_help(error: click.UsageError) -> str:
     """What is wrong with the arguments, and where to read what they may be."""
     path = error.ctx.command_path if error.ctx else "expunge"
-    return f"{error.format_message()} See `{path} --help`."
+    sentence = error.format_message()
+    end = "" if sentence.endswith((".", "?", "?)")) else "."
+    return f"{sentence}{end} See `{path} --help`."
 
 
 def _drop_output() -> None:

@@ -1,4 +1,6 @@
 import json
+from collections.abc import Callable
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -66,12 +68,24 @@ def test_a_key_may_do_what_its_scopes_say(capsys: Captured) -> None:
 
 
 @pytest.mark.usefixtures("world")
-def test_a_key_ends_when_it_says(capsys: Captured) -> None:
-    [ended] = key(capsys, "create", "--expires-at", "2026-01-01T01:00:00+01:00")
+def test_a_key_ends_when_it_says(capsys: Captured, travel: Callable[[timedelta], None]) -> None:
+    soon = timestamps.millis(timestamps.now() + timedelta(hours=1))
+    [ending] = key(capsys, "create", "--expires-at", soon)
     [lasting] = key(capsys, "create", "--expires-at", "9999-01-01T00:00:00Z")
+    assert status(ending["key"]) == 200
 
-    assert status(ended["key"]) == 401
+    travel(timedelta(hours=2))
+
+    assert status(ending["key"]) == 401
     assert status(lasting["key"]) == 200
+
+
+def test_a_key_that_has_ended_already_is_not_made(world: World, capsys: Captured) -> None:
+    past = "2026-01-01T01:00:00+01:00"
+    assert run(["key", "create", "--account", "a", "--expires-at", past, "--dynamodb-url", "aws"]) == 2
+    sentence = f"Invalid value for '--expires-at': {past} has passed: the key could never be used."
+    assert capsys.readouterr() == ("", f"expunge: {sentence}\n")
+    assert world.store.client.scan(TableName=world.store.table)["Items"] == []
 
 
 MADE_AT = "2026-11-23T12:00:00.000Z"
@@ -162,9 +176,12 @@ def test_a_revoked_key_works_no_more_and_the_others_do(capsys: Captured) -> None
 @pytest.mark.usefixtures("world")
 def test_revoking_again_keeps_the_first_time(capsys: Captured) -> None:
     [made] = key(capsys, "create")
-    first = key(capsys, "revoke", made["key_id"])
+    [first] = key(capsys, "revoke", made["key_id"])
 
-    assert key(capsys, "revoke", made["key_id"]) == first
+    assert run(["key", "revoke", made["key_id"], "--dynamodb-url", "aws"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == first
+    assert err == f"expunge: the key has been revoked before, at {first['revoked_at']}\n"
 
 
 def test_the_key_of_another_account_cannot_be_revoked(world: World, capsys: Captured) -> None:

@@ -80,7 +80,7 @@ def test_a_deleted_message_is_loaded_as_deleted_for_good_without_its_content(wor
 def test_loading_again_revives_neither_message_nor_content(world: World, load: Any) -> None:
     load(DELETED)
 
-    assert load(MESSAGE) == "loaded 1 records: 1 linked_message; 1 already deleted, left as they are"
+    assert load(MESSAGE) == "loaded 1 record: 1 linked_message; 1 already deleted, left as they are"
     assert dumped(world) == [without_payload(DELETED)]
 
 

@@ -14,7 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cli import load as load_module
-from cli.load import BadInput, LoadResult, load_files
+from cli.lines import BadInput
+from cli.load import LoadResult, load_files
 from cli.main import run
 from cli.settings import OWNED, OWNER, lacking, owner
 from cli.template import TEMPLATE
@@ -219,7 +220,8 @@ def test_a_bad_last_line_of_the_last_file_leaves_the_table_empty(world: World, f
     with pytest.raises(BadInput) as caught:
         load(world, good, bad)
     rule = "status must be queued, delivering, succeeded, pending_retry or failed_permanent"
-    assert str(caught.value) == f"{bad}:2: {rule}"
+    place = (json.dumps(inbound(4, status="")).index('"status"')) + 1
+    assert str(caught.value) == f"{bad}:2:{place}: {rule}; nothing was written"
     assert table(world) == {}
 
 
@@ -295,7 +297,7 @@ def test_blank_lines_byte_order_marks_and_carriage_returns_do_no_harm(world: Wor
     path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
     assert load(world, path).records == 2
     path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([*lines, "x"]).encode())
-    with pytest.raises(BadInput, match=r"windows\.jsonl:5: the line is not JSON$"):
+    with pytest.raises(BadInput, match=r"windows\.jsonl:5:1: the line is not JSON; nothing was written$"):
         load(world, path)
 
 
@@ -341,7 +343,7 @@ def test_the_command_reads_standard_input(
     world.inbound_endpoint(ENDPOINT)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(inbound(1)).encode())))
     assert run(["load", *AWS, "-"]) == 0
-    assert capsys.readouterr().out == "loaded 1 records: 1 inbound_message\n"
+    assert capsys.readouterr().out == "loaded 1 record: 1 inbound_message\n"
     assert (pk(1), "MESSAGE") in table(world)
 
 
@@ -438,7 +440,13 @@ def test_wrong_use_is_exit_status_2_and_one_sentence(
 ) -> None:
     key = file({"kind": "api_key", "key": "hb secret", "account_id": "acc_1"})
     for arguments, sentence in (
-        ([str(key)], f"{key}:1: key must be 1 to 256 printable ASCII characters without blanks"),
+        (
+            [str(key)],
+            (
+                f"{key}:1:21: key must be 1 to 256 printable ASCII characters without blanks;"
+                " nothing was written"
+            ),
+        ),
         ([str(tmp_path)], f"{tmp_path} cannot be read: Is a directory"),
         ([str(tmp_path / "no")], f"{tmp_path / 'no'} cannot be read: No such file or directory"),
     ):

@@ -309,6 +309,7 @@ def test_help_lists_every_command_without_importing_any() -> None:
     ("arguments", "sentence"),
     [
         (["nothing"], "No such command 'nothing'. See `expunge --help`."),
+        (["dump", "extra"], "Got unexpected extra argument (extra). See `expunge dump --help`."),
         (["dmup"], "No such command 'dmup'. Did you mean 'dump'? See `expunge --help`."),
         (
             ["dump", "--sate", "live"],

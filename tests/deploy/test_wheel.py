@@ -92,7 +92,7 @@ def test_it_loads_dumps_and_purges(served: tuple[str, str], expunge: Path, tmp_p
     file.write_text(json.dumps(RECORD))
     to = ("--dynamodb-url", dynamodb)
 
-    assert run(expunge, "load", file, *to, cwd=tmp_path) == "loaded 1 records: 1 pull_endpoint\n"
+    assert run(expunge, "load", file, *to, cwd=tmp_path) == "loaded 1 record: 1 pull_endpoint\n"
     settings = [
         json.loads(line) for line in run(expunge, "dump", "--settings", *to, cwd=tmp_path).splitlines()
     ]

@@ -47,6 +47,11 @@ MAX_LINE: Final = 8 * 1024 * 1024
 class BadLine(ValueError):
     """A line that is no record; says why in one sentence that quotes neither keys nor content."""
 
+    def __init__(self, sentence: str, field: str | None = None) -> None:
+        super().__init__(sentence)
+        self.field = field
+        """The field that is wrong, where the sentence is about one that the line has."""
+
 
 def _rfc3339(text: str) -> str:
     timestamps.parse(text)
@@ -414,30 +419,30 @@ def parse(line: bytes, content_bucket: str | None = "") -> Record:
     kind = fields["kind"]
     model = KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
-        raise BadLine(f"kind must be one of {', '.join(KINDS)}")
+        raise BadLine(f"kind must be one of {', '.join(KINDS)}", "kind")
     for field in fields:
         # Before what is missing: a misspelt field is both, and this says more.
         if field not in model.model_fields:
-            raise BadLine(f"{kind} has no field {json.dumps(field[:_SHOWN])}")
+            raise BadLine(f"{kind} has no field {json.dumps(field[:_SHOWN])}", field)
     try:
         record = model.model_validate(fields)
     except ValidationError as error:
         # Without its cause, which holds the line's values.
-        raise BadLine(_sentence(kind, model, error)) from None
+        raise _bad_line(kind, model, error) from None
     url = record.content_url if isinstance(record, Message) else ""
     if url and content_bucket is not None and content_urls.key_in(content_bucket, url) is None:
-        raise BadLine(f"content_url must be {_IN_BUCKET}")
+        raise BadLine(f"content_url must be {_IN_BUCKET}", "content_url")
     return record
 
 
-def _sentence(kind: str, model: type[Record], invalid: ValidationError) -> str:
+def _bad_line(kind: str, model: type[Record], invalid: ValidationError) -> BadLine:
     error = invalid.errors(include_url=False, include_input=False, include_context=False)[0]
     if error["type"] == _OWN_WORDS:
-        return error["msg"]
+        return BadLine(error["msg"], str(error["loc"][0]) if error["loc"] else None)
     field = str(error["loc"][0])
     if error["type"] == "missing":
-        return f'{kind} lacks "{field}"'
-    return f"{field} must be {model.model_fields[field].description}"
+        return BadLine(f'{kind} lacks "{field}"')
+    return BadLine(f"{field} must be {model.model_fields[field].description}", field)
 
 
 _SHOWN: Final = 64
