@@ -23,7 +23,6 @@ os.environ |= {
     "AWS_DEFAULT_REGION": "us-east-1",
 }
 
-from cli.dynamodb import create_table
 from expunge import timestamps
 from expunge.deletions import contents
 from expunge.events import bus
@@ -68,7 +67,7 @@ def world() -> Iterator[World]:
     """An empty table on moto."""
     with shortcut.moto():
         client = boto3.client("dynamodb", config=CLIENT_CONFIG)
-        create_table(client, "expunge", stream=False)
+        shortcut.create_table(client, "expunge")
         yield World(Store(client, "expunge"))
 
 

@@ -15,8 +15,8 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from cli.dynamodb import create_table
 from expunge import timestamps
+from tests.shortcut import create_table
 from tests.world import World
 
 Call = Callable[[Any, str, dict[str, Any]], Any]

@@ -8,12 +8,15 @@ Unlike moto, which does not lock, a call is carried out as a whole before anothe
 """
 
 import json
+import os
 from base64 import b64decode
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
+from copy import copy, deepcopy
+from functools import cache
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore import xform_name
 from botocore.awsrequest import AWSResponse
@@ -21,18 +24,27 @@ from botocore.compat import HTTPHeaders
 from botocore.handlers import BUILTIN_HANDLERS
 from botocore.model import OperationModel
 from botocore.parsers import create_parser
+from botocore.session import Session
 from moto.core.base_backend import BackendDict
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
-from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
+from moto.dynamodb.parsing import expressions
 from moto.dynamodb.responses import DynamoHandler
 from werkzeug.exceptions import HTTPException
 
+from cli import dynamodb
 from expunge.table import sending
+from expunge.table.store import CLIENT_CONFIG
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 Answer = tuple[AWSResponse, dict[str, Any]]
 
 _lock = RLock()
+_tables: dict[str, Table] = {}
 _parser: Any = create_parser("json")
 
 
@@ -41,8 +53,16 @@ def install() -> None:
     BUILTIN_HANDLERS.append(("before-call.dynamodb", answer))
     moto_table: Any = Table
     moto_table.__deepcopy__ = lambda table, _memo: table
+    moto_table.all_items = _in_order_of_keys
     backend: Any = DynamoDBBackend
     backend.transact_write_items = _all_or_nothing(backend.transact_write_items)
+    attribute: Any = DynamoType
+    attribute.cast_value = property(_plain_first(attribute.cast_value.fget))
+    # The validators work on a copy of what it makes.
+    update = vars(expressions)["UpdateExpressionParser"]
+    update.make = staticmethod(cache(update.make))
+    session: Any = Session
+    session.create_client = _once(session.create_client)
 
 
 @contextmanager
@@ -58,6 +78,17 @@ def moto() -> Iterator[None]:
     finally:
         botocore_stubber.enabled = False
         BackendDict.reset()
+
+
+def create_table(client: "DynamoDBClient", name: str) -> None:
+    """Create the template's table without its stream; moto makes it once and gets copies afterwards."""
+    tables = dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].tables
+    if name not in _tables:
+        dynamodb.create_table(client, name, stream=False)
+        _tables[name] = tables[name]
+    table = copy(_tables[name])
+    table.items = defaultdict(dict)
+    tables[name] = table
 
 
 def answer(model: OperationModel, params: dict[str, Any], context: dict[str, Any], **_: Any) -> Answer | None:
@@ -116,6 +147,38 @@ def _refusal(model: OperationModel, error: Any) -> Answer:
 
 def _http(url: str, status: int) -> AWSResponse:
     return AWSResponse(url, status, HTTPHeaders(), None)
+
+
+def _in_order_of_keys(table: Table) -> list[Any]:
+    """All items; moto sorts them too, by comparing one attribute with another."""
+    items = [item for partition in table.items.values() for item in partition.values()]
+    return sorted(items, key=lambda item: (item.hash_key.value, item.range_key.value))
+
+
+def _plain_first(cast: Callable[[DynamoType], Any]) -> Callable[[DynamoType], Any]:
+    """A text is what it is; moto asks for every other type first."""
+    return lambda attribute: attribute.value if attribute.type == "S" else cast(attribute)
+
+
+def _once(create_client: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a client of the service's own configuration once; each caller gets one whose methods are its own.
+
+    What is registered with the events of one of them holds for all.
+    """
+    made: dict[tuple[str | None, ...], Any] = {}
+
+    def create(session: Session, service_name: str, **arguments: Any) -> Any:
+        own = arguments.get("config") is CLIENT_CONFIG and arguments.get("endpoint_url") is None
+        if service_name != "dynamodb" or not own or not botocore_stubber.enabled:
+            return create_client(session, service_name, **arguments)
+        region = arguments.get("region_name"), *map(os.environ.get, ("AWS_REGION", "AWS_DEFAULT_REGION"))
+        if region not in made:
+            made[region] = create_client(session, service_name, **arguments)
+        client = object.__new__(type(made[region]))
+        vars(client).update(vars(made[region]))
+        return client
+
+    return create
 
 
 def _all_or_nothing(

@@ -20,10 +20,8 @@ from botocore.exceptions import ReadTimeoutError
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from moto import mock_aws
 from moto.dynamodb.models import dynamodb_backends
 
-from cli.dynamodb import create_table
 from delete_channel_history import handler as delete_history
 from delete_inbound_messages import handler as delete_inbound
 from delete_message import handler as delete_linked
@@ -37,6 +35,7 @@ from expunge.table.items import items
 from expunge.table.records import parse
 from expunge.table.store import CLIENT_CONFIG, Store
 from purge import handler as purge
+from tests import shortcut
 from tests.conftest import forget
 from tests.disturbances import Clock, LaggingIndex, intercept
 from tests.world import (
@@ -127,11 +126,11 @@ class Service(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.stack = ExitStack()
-        self.stack.enter_context(mock_aws(config={"core": {"reset_boto3_session": False}}))
+        self.stack.enter_context(shortcut.moto())
         self.patch = self.stack.enter_context(pytest.MonkeyPatch.context())
         self.stack.callback(forget)
         client = boto3.client("dynamodb", config=CLIENT_CONFIG)
-        create_table(client, "expunge")
+        shortcut.create_table(client, "expunge")
         self.world = World(Store(client, "expunge"))
         self.writer = Writer(self.world)
         self.model = Model()

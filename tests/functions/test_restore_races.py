@@ -11,9 +11,7 @@ import boto3
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from moto import mock_aws
 
-from cli.dynamodb import create_table
 from delete_channel_history import handler as delete_history
 from delete_inbound_messages import handler as delete_all
 from expunge import timestamps
@@ -26,6 +24,7 @@ from expunge.table.flags import is_tombstone
 from expunge.table.store import CLIENT_CONFIG, Store
 from purge import handler as purge
 from restore_deletion import handler as restore
+from tests import shortcut
 from tests.conftest import forget
 from tests.disturbances import Call, intercept
 from tests.world import SUB_KEY, Context, World, call
@@ -92,9 +91,9 @@ class Service:
 
 @contextmanager
 def service(interrupted: dict[int, str]) -> Iterator[Service]:
-    with mock_aws(config={"core": {"reset_boto3_session": False}}), pytest.MonkeyPatch.context() as patch:
+    with shortcut.moto(), pytest.MonkeyPatch.context() as patch:
         client = boto3.client("dynamodb", config=CLIENT_CONFIG)
-        create_table(client, "expunge")
+        shortcut.create_table(client, "expunge")
         world = World(Store(client, "expunge"))
         world.api_key()
         world.keyset()
