@@ -28,12 +28,12 @@ run: install ## start the API on http://127.0.0.1:3000 with demo records
 	@exec .venv/bin/expunge serve
 
 .PHONY: test
-test: install ## run the tests (three to four minutes on two cores)
-	.venv/bin/python -m pytest --numprocesses 2 -m "not engine"
+test: install ## run the tests (a minute on two cores)
+	.venv/bin/python -m pytest --numprocesses 2 -m "not engine and not slow"
 
 .PHONY: test-all
-test-all: install ## run the tests, those at full size on real engines too
-	.venv/bin/python -m pytest
+test-all: install ## run the tests, the slow ones and those at full size on real engines too
+	.venv/bin/python -m pytest --hypothesis-profile=at-length
 
 .PHONY: check
 check: install .venv-sam/installed ## format, lint, types and template

@@ -36,8 +36,13 @@ from tests.clock import Clock
 from tests.world import World
 
 # The same examples in every run, so that a test that fails does so because of a change; those that are marked
-# as engine tests look for new ones.
-hypothesis.settings.register_profile("expunge", deadline=None, derandomize=True, print_blob=True)
+# as engine tests look for new ones. `make test-all` takes the second profile.
+hypothesis.settings.register_profile(
+    "expunge", deadline=None, derandomize=True, print_blob=True, max_examples=25
+)
+hypothesis.settings.register_profile(
+    "at-length", hypothesis.settings.get_profile("expunge"), max_examples=400
+)
 hypothesis.settings.load_profile("expunge")
 
 # Every client, the functions' own too, is refused what AWS refuses.

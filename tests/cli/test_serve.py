@@ -97,6 +97,7 @@ def test_serve_answers_over_http_and_stops_cleanly_on_a_signal() -> None:
     assert status == 0
 
 
+@pytest.mark.slow
 def test_a_page_of_any_origin_may_delete_channel_history_as_the_template_has_it() -> None:
     page = {"Origin": "https://page.example"}
     with (
@@ -115,6 +116,7 @@ def test_a_page_of_any_origin_may_delete_channel_history_as_the_template_has_it(
     assert refused.headers["access-control-allow-origin"] == "*"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_outlives_serve_however_it_ends(number: int) -> None:
     with serving("--no-demo") as served:
@@ -124,6 +126,7 @@ def test_nothing_outlives_serve_however_it_ends(number: int) -> None:
     assert status == (0 if number == signal.SIGTERM else -number)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
 def test_serve_listens_on_another_address_too_if_asked_to() -> None:
     with serving("--host", "127.0.0.2") as served:
@@ -142,6 +145,7 @@ def test_an_address_that_is_none_of_this_machine_is_refused() -> None:
         listen(0, "--port", "192.0.2.1")
 
 
+@pytest.mark.slow
 def test_serve_stops_at_once_in_spite_of_idle_connections() -> None:
     with serving("--no-demo") as served:
         connection = http.client.HTTPConnection(served.url.removeprefix("http://"))
@@ -152,6 +156,7 @@ def test_serve_stops_at_once_in_spite_of_idle_connections() -> None:
         connection.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_serve_while_it_starts(number: int, tmp_path: Path) -> None:
     records = tmp_path / "records.jsonl"
@@ -266,6 +271,7 @@ def _curl(line: str) -> tuple[int, Any]:
     return fetch(method, url, headers, body)
 
 
+@pytest.mark.slow
 def test_any_dynamodb_client_sees_the_embedded_tables_and_another_serve_can_use_them() -> None:
     with serving() as first:
         url = re.findall(r"DynamoDB listens on (\S+)", "".join(first.greeting))[0]
@@ -279,6 +285,7 @@ def test_any_dynamodb_client_sees_the_embedded_tables_and_another_serve_can_use_
     assert (answer[0], answer[1]["data"]["deleted"]) == (200, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["--port", "--dynamodb-port"])
 def test_a_taken_port_is_said_in_one_sentence(option: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:

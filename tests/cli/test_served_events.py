@@ -7,6 +7,8 @@ from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 from cli import demo, server
 from cli.dynamodb import client, create_table
 from cli.embedded import Embedded
@@ -43,6 +45,7 @@ def listening(served: Served, **headers: str) -> Iterator[Listener]:
             yield Listener(response)
 
 
+@pytest.mark.slow
 def test_a_deletion_and_its_purge_are_told_and_told_again_to_who_comes_back() -> None:
     with serving("--retention-days", "0", "--purge-every", "1") as served:
         with listening(served) as listener:
@@ -73,6 +76,7 @@ def test_a_page_elsewhere_hears_nothing_and_sends_nothing_and_the_api_does_not_m
         assert fetch("GET", f"{served.url}/v1/deletions", elsewhere | rebound)[0] == 401
 
 
+@pytest.mark.slow
 def test_a_table_without_a_stream_is_said_once_and_to_whoever_listens() -> None:
     with closing(Embedded(server.listen(0, "--dynamodb-port"))) as engine:
         create_table(client(engine.url), default_table_name(), stream=False)

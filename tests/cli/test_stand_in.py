@@ -4,6 +4,8 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from cli import demo
 from cli.stand_in import environment
 from tests.cli.test_serve import fetch, serving
@@ -29,6 +31,7 @@ def test_of_six_requests_at_once_one_asks_the_provider_of_ones_own() -> None:
     assert asked.headers["X-API-KEY"] == "expunge"
 
 
+@pytest.mark.slow
 def test_without_one_a_stand_in_says_yes_also_over_another_dynamodb(tmp_path: Path) -> None:
     late = tmp_path / "late.jsonl"
     late.write_text(

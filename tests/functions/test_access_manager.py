@@ -10,7 +10,6 @@ from delete_channel_history import handler
 from expunge import timestamps
 from expunge.history import signatures, tokens
 from expunge.table.store import store
-from tests.functions.test_start_up import imported
 from tests.world import SECRET_KEY, SUB_KEY, Reply, World, call
 
 FORBIDDEN = "Forbidden"
@@ -371,10 +370,6 @@ def test_what_is_granted_or_switched_on_counts_at_once(world: World) -> None:
     assert delete("ch1", {"auth": token("ch1", secret_key="sec-c-2")}).status == 200
     world.keyset(access_manager=False)
     assert delete("ch1").status == 200
-
-
-def test_what_reads_tokens_is_not_imported_at_start_up() -> None:
-    assert not {"cbor2", "_cbor2", "re2", "pydantic"} & imported("delete_channel_history")
 
 
 def test_neither_tokens_nor_signatures_nor_keys_are_logged(logged: Any) -> None:

@@ -1,7 +1,11 @@
 """What a function imports when it starts is paid for by every cold start."""
 
+import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,19 +18,58 @@ WITH_MODELS = {"delete_inbound_messages", "delete_outbound_messages", "delete_pu
 """Functions that read filters or records, which is what pydantic is for in the layer."""
 
 
-def imported(module: str, then: str = "pass") -> set[str]:
-    """Names of all modules in a fresh process that has imported one, and done something with it."""
-    script = (
-        f"import sys; sys.path.insert(0, {str(FUNCTIONS)!r}); import {module}; {then}; print(*sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)  # noqa: S603 - ours
-    assert done.returncode == 0, f"{module} cannot be imported: {done.stderr.splitlines()[-1]}"
-    return set(done.stdout.split())
+@dataclass
+class Started:
+    """What a process holds that has begun as a sandbox does."""
+
+    modules: set[str]
+    collects_after: int
+    """How many new objects there may be before the collector looks at them."""
+
+
+Start = Callable[[str], Started]
+
+STARTER = """
+import botocore.session, aws_lambda_powertools.logging, aws_lambda_powertools.metrics
+import gc, json, os, sys
+sys.path.insert(0, sys.argv[1])
+for line in sys.stdin:
+    if not os.fork():
+        try:
+            exec(line)
+        except BaseException as error:
+            print(json.dumps(repr(error)), flush=True)
+        else:
+            print(json.dumps([list(sys.modules), gc.get_threshold()[0]]), flush=True)
+        os._exit(0)
+    os.wait()
+"""
+"""Starts a process for each line of code; what all functions import is there already, which saves time."""
+
+
+@pytest.fixture(scope="module")
+def start() -> Iterator[Start]:
+    """Run a line of code in a process of its own."""
+    command = [sys.executable, "-c", STARTER, str(FUNCTIONS)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as starter:  # noqa: S603 - ours
+        assert starter.stdin
+        assert starter.stdout
+        send, receive = starter.stdin, starter.stdout
+
+        @cache
+        def started(code: str) -> Started:
+            print(code, file=send, flush=True)
+            found = json.loads(receive.readline())
+            assert isinstance(found, list), f"{code!r} fails: {found}"
+            return Started(set(found[0]), found[1])
+
+        yield started
+        send.close()
 
 
 @pytest.mark.parametrize("module", sorted(path.stem for path in FUNCTIONS.glob("*.py")))
-def test_a_function_imports_only_what_it_needs(module: str) -> None:
-    found = imported(module)
+def test_a_function_imports_only_what_it_needs(module: str, start: Start) -> None:
+    found = start(f"import {module}").modules
 
     assert OF_LINKED_ACCOUNTS & found == set(), f"{module} imports what only linked accounts need"
     if module in WITH_MODELS:
@@ -38,27 +81,25 @@ def test_a_function_imports_only_what_it_needs(module: str) -> None:
         )
 
 
-def test_the_function_of_two_families_imports_the_one_that_is_asked_for() -> None:
-    linked = imported("delete_message", "delete_message._linked()")
-    outbound = imported("delete_message", "delete_message._outbound()")
+def test_the_function_of_two_families_imports_the_one_that_is_asked_for(start: Start) -> None:
+    linked = start("import delete_message; delete_message._linked()").modules
+    outbound = start("import delete_message; delete_message._outbound()").modules
 
     assert linked >= OF_LINKED_ACCOUNTS
     assert OF_LINKED_ACCOUNTS & outbound == set()
     assert "expunge.webhooks" in outbound - linked
 
 
-def collected_after(module: str) -> int:
-    """How many new objects a fresh process has that imported it, before the collector looks at them."""
-    path = f"import sys; sys.path.insert(0, {str(FUNCTIONS)!r})"
-    script = f"{path}; import {module}, gc; print(gc.get_threshold()[0])"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603 - ours
-    return int(done.stdout)
+def test_what_reads_tokens_is_imported_with_the_first_token(start: Start) -> None:
+    assert not {"cbor2", "_cbor2", "re2", "pydantic"} & start("import delete_channel_history").modules
 
 
 @pytest.mark.parametrize("module", sorted(path.stem for path in FUNCTIONS.glob("*.py")))
-def test_a_function_starts_without_collecting_garbage(module: str) -> None:
-    assert collected_after(module) == 100_000
+def test_a_function_starts_without_collecting_garbage(module: str, start: Start) -> None:
+    assert start(f"import {module}").collects_after == 100_000
 
 
-def test_whoever_imports_the_package_keeps_his_own_collector() -> None:
-    assert collected_after("expunge, expunge.table.items, expunge.table.store") == collected_after("sys")
+def test_whoever_imports_the_package_keeps_his_own_collector(start: Start) -> None:
+    package = start("import expunge, expunge.table.items, expunge.table.store")
+
+    assert package.collects_after == start("import sys").collects_after

@@ -219,6 +219,7 @@ def test_a_thousand_small_messages_take_twenty_write_calls(transactions: Transac
     assert len(transactions.sizes) == 20
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_batch(transactions: Transactions) -> None:
     transactions.pretend = True
     noise = "x" * 1000

@@ -139,7 +139,7 @@ def meant(parameters: dict[str, str]) -> range:
 
 
 @given(requests())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_was_signed_is_what_is_carried_out(
     admitted: Any, request_: tuple[dict[str, str], str, str]
 ) -> None:

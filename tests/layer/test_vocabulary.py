@@ -55,6 +55,7 @@ def elsewhere(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_status_that_is_added_to_it_is_loaded_and_found(elsewhere: Path) -> None:
     path = os.pathsep.join(map(str, (elsewhere, ROOT, ROOT / "functions")))
     done = subprocess.run(  # noqa: S603 - our own
