@@ -33,7 +33,7 @@ test: install ## run the tests (a minute on two cores)
 
 .PHONY: test-all
 test-all: install ## run the tests, the slow ones and those at full size on real engines too
-	.venv/bin/python -m pytest --hypothesis-profile=at-length
+	.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup --hypothesis-profile=at-length
 
 .PHONY: check
 check: install .venv-sam/installed ## format, lint, types and template

@@ -50,6 +50,14 @@ refusals.install()
 shortcut.install()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together, where two processes run the tests, what shares an engine or one `sam build`."""
+    for item in items:
+        if item.get_closest_marker("engine") is not None:
+            folder = item.path.parent.name
+            item.add_marker(pytest.mark.xdist_group(folder if folder == "deploy" else item.path.name))
+
+
 @pytest.fixture(autouse=True)
 def _fresh_process() -> Iterator[None]:
     """Each test meets the functions as a new sandbox would."""
