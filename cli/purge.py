@@ -19,7 +19,7 @@ from cli.hold import by_option
 from cli.sandbox import Context
 from cli.template import functions
 from expunge import timestamps
-from expunge.deletions import brakes, runs
+from expunge.deletions import brakes
 from expunge.errors import ExpungeError, InvalidRequest, PurgeUnderWay
 from expunge.table.store import Store
 
@@ -141,6 +141,8 @@ def history(limit: int, dynamodb_url: str, table: str) -> None:
 
     One without "ended_at" is at work, or was ended from outside.
     """
+    from expunge.deletions import runs  # noqa: PLC0415 - it logs, and a run of the purge sets the level first
+
     for run in islice(runs.newest(Store(connect(dynamodb_url), table), soon()), limit):
         click.echo(json.dumps(run))
 
