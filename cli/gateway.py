@@ -43,7 +43,7 @@ class Gateway:
             body = await read_body(receive)
         except ConnectionError:
             return
-        request = _request(scope, body or b"")
+        request = request_of(scope, body or b"")
         response = await self._answer(request, too_large=body is None)
         await write_response(send, response, request.id)
         took = (time.monotonic() - started) * 1000
@@ -109,7 +109,8 @@ async def read_body(receive: Receive) -> bytes | None:
     return bytes(body) if size <= BODY_LIMIT else None
 
 
-def _request(scope: Message, body: bytes) -> Request:
+def request_of(scope: Message, body: bytes) -> Request:
+    """Read an HTTP request from what ASGI says of it."""
     return Request(
         method=scope["method"],
         path=scope["raw_path"].decode("ascii"),

@@ -61,18 +61,24 @@ def restore(  # noqa: PLR0913 - click passes them by name
     """
     check_owner(account, sub_key)
     store = Store(connect(dynamodb_url), table)
-    found = find(store, request_id, account, sub_key)
+    days = environment("RETENTION_DAYS") if retention_days is None else retention_days
+    click.echo(
+        json.dumps({"restored": restored(store, find(store, request_id, account, sub_key), ids, days)})
+    )
+
+
+def restored(store: Store, found: Found, ids: Sequence[str], retention_days: int) -> int:
+    """Restore what a deletion deleted, or some of it, and count it. Raises ClickException if that is none."""
     if found.sub_key is None:
-        restored = _restore_listed(store, found, ids)
+        count = _restore_listed(store, found, ids)
     else:
-        days = environment("RETENTION_DAYS") if retention_days is None else retention_days
-        restored = _restore_history(store, found, found.sub_key, _messages(ids), days)
-    if not restored:
+        count = _restore_history(store, found, found.sub_key, _messages(ids), retention_days)
+    if not count:
         raise click.ClickException(
-            f"nothing of {request_id} can be restored: what it deleted is live again, purged, or was deleted"
-            " by another request since"
+            f"nothing of {found.record.id} can be restored: what it deleted is live again, purged, or was"
+            " deleted by another request since"
         )
-    click.echo(json.dumps({"restored": restored}))
+    return count
 
 
 def _restore_listed(store: Store, found: Found, ids: Sequence[str]) -> int:
