@@ -24,8 +24,8 @@ RECENT_PIP = python -m pip install --quiet --disable-pip-version-check 'pip>=23.
 install: .venv/installed ## set everything up in .venv
 
 .PHONY: run
-run: install ## start the API on http://127.0.0.1:3000 with demo records
-	@exec .venv/bin/expunge serve
+run: install ## start the API with demo records on http://127.0.0.1:3000, or with PORT=3001 DYNAMODB_PORT=8001
+	@exec .venv/bin/expunge serve $(if $(PORT),--port $(PORT)) $(if $(DYNAMODB_PORT),--dynamodb-port $(DYNAMODB_PORT))
 
 .PHONY: test
 test: install ## run the tests (a minute on two cores)

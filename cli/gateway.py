@@ -10,6 +10,7 @@ from typing import Any, Final
 from cli import cors
 from cli.events import MalformedReplyError, Request, Response, event_of, response_of
 from cli.invoke import EventTooLargeError, InvocationError, Invoker
+from cli.outcome import outcome
 from cli.routes import Match, Routes
 from cli.template import NO_CORS, Cors
 
@@ -48,7 +49,8 @@ class Gateway:
         await write_response(send, response, request.id)
         took = (time.monotonic() - started) * 1000
         # No query string: it may hold a token or a signature.
-        log.info("%s %s %d %.0f ms", request.method, request.path, response.status, took)
+        did = outcome(request.method, response)
+        log.info("%s %s %d %.0f ms%s", request.method, request.path, response.status, took, did)
 
     async def close(self) -> None:
         """End all sandboxes that are not at work."""

@@ -11,6 +11,7 @@ import click
 from cli.deletions import Found, check_owner, environment, find
 from cli.dynamodb import client as connect
 from cli.dynamodb import explain, soon, store_options
+from cli.progress import stoppable
 from expunge import timestamps, timetokens
 from expunge.deadline import Deadline
 from expunge.deletions import restore as restoring
@@ -62,9 +63,10 @@ def restore(  # noqa: PLR0913 - click passes them by name
     check_owner(account, sub_key)
     store = Store(connect(dynamodb_url), table)
     days = environment("RETENTION_DAYS") if retention_days is None else retention_days
-    click.echo(
-        json.dumps({"restored": restored(store, find(store, request_id, account, sub_key), ids, days)})
-    )
+    found = find(store, request_id, account, sub_key)
+    with stoppable("what is restored stays so, and the same command goes on"):
+        count = restored(store, found, ids, days)
+    click.echo(json.dumps({"restored": count}))
 
 
 def restored(store: Store, found: Found, ids: Sequence[str], retention_days: int) -> int:
