@@ -19,6 +19,7 @@ def environment(function: Function, dynamodb_url: str, region: str, *, verbose: 
         **own,
         **function.environment,
         **endpoint,
+        "WORK_QUEUE_URL": "",  # on one machine a run does everything itself
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_LAMBDA_FUNCTION_NAME": function.name,

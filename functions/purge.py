@@ -12,9 +12,21 @@ from expunge.deletions.lease import Lease, leased
 from expunge.deletions.preview import preview
 from expunge.deletions.purging import Purged, remove_due
 from expunge.deletions.runs import Run
-from expunge.errors import EnoughPurged, InvalidRequest, PurgeFailed, PurgePaused, PurgeUnderWay, Unavailable
+from expunge.errors import (
+    Braked,
+    EnoughPurged,
+    InvalidRequest,
+    OutOfTime,
+    PurgeFailed,
+    PurgePaused,
+    PurgeUnderWay,
+    StoreError,
+    Throttled,
+    Unavailable,
+)
 from expunge.history import sweeps
-from expunge.settings import purge_stops_above, settings
+from expunge.settings import purge_stops_above, settings, work_queue
+from expunge.spreading import hand_over, taken_over
 from expunge.table.store import store
 from expunge.telemetry import count, logger, seconds
 
@@ -63,10 +75,22 @@ def run(event: Any, context: Context) -> dict[str, Any]:
         record = Run()
         record.save(store(), Deadline(time_left))
         brakes = Brakes(store(), purge_stops_above(), Deadline(time_left))
+        spreads = bool(work_queue()) and _goes(brakes)
+        # A time ahead of the clock is for one run, which somebody has forced.
+        until = min(now, began)
+        left = taken_over(store(), until, Deadline(time_left), purging=spreads)
         # Half the time at most, lest a long background deletion keep what is due from being removed.
-        swept = sweeps.resume(store(), Deadline(lambda: time_left() - half))
-        days, tombstone_days = settings().retention_days, settings().tombstone_days
-        purged = remove_due(store(), now, days, Deadline(time_left), tombstone_days, brakes)
+        sweeping = Deadline(lambda: time_left() - half)
+        swept = sweeps.Resumed(0, remaining=True) if left else sweeps.resume(store(), sweeping)
+        if left and spreads:
+            purged = Purged(0, 0, left.oldest, OutOfTime() if left.oldest else None)
+        else:
+            days, tombstone_days = settings().retention_days, settings().tombstone_days
+            purged = remove_due(store(), now, days, Deadline(time_left), tombstone_days, brakes)
+        if not left:
+            due = purged.oldest if spreads and isinstance(purged.stopped, (OutOfTime, Throttled)) else None
+            time_was_up = swept.remaining and sweeping.for_searching().to_start() <= 0
+            hand_over(store(), due, until, began, Deadline(time_left), sweeping=time_was_up)
         late = _oldest_due_age(purged, lease, began)
         _remember(purged, lease, now, began)
         result = _result(purged, swept)
@@ -75,6 +99,15 @@ def run(event: Any, context: Context) -> dict[str, Any]:
     if isinstance(purged.stopped, Unavailable):
         raise PurgeFailed(purged.stopped, purged.removed, swept.resumed) from purged.stopped
     return result
+
+
+def _goes(brakes: Brakes) -> bool:
+    """Whether messages may be removed by several at once: not where one run may remove only so many."""
+    try:
+        brakes.check()
+    except (Braked, StoreError):
+        return False
+    return not purge_stops_above()
 
 
 def _result(purged: Purged, swept: sweeps.Resumed) -> dict[str, Any]:

@@ -24,7 +24,7 @@ os.environ |= {
 }
 
 from expunge import timestamps
-from expunge.deletions import contents
+from expunge.deletions import contents, work
 from expunge.events import bus
 from expunge.history import access
 from expunge.http import auth
@@ -73,6 +73,7 @@ def forget() -> None:
     access.forget()
     contents.forget()
     bus.forget()
+    work.forget()
 
 
 @pytest.fixture

@@ -19,11 +19,12 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from expunge import settings, timestamps
 from expunge.deadline import Deadline
-from expunge.deletions import holding
+from expunge.deletions import holding, purging
+from expunge.deletions import work as spread
 from expunge.deletions.covered import Covered
 from expunge.deletions.soft_delete import Shortfall
 from expunge.errors import OutOfTime, PurgeFailed
-from expunge.history import passes
+from expunge.history import notes, passes
 from expunge.http import auth
 from expunge.linked import provider_keys
 from expunge.table import keys
@@ -82,7 +83,8 @@ LAMBDAS_OWN = {
     for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
 } | {Allowed("sqs:SendMessage", "PublishDeadLetterQueue.Arn", None)}
 LAMBDAS_OWN_OF_THE_QUEUE = {
-    Allowed(f"sqs:{action}", "RecordsQueue.Arn", None)
+    Allowed(f"sqs:{action}", queue, None)
+    for queue in ("RecordsQueue.Arn", "WorkQueue.Arn")
     for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 }
 """What Lambda does in a function's name to bring it a stream and to keep what it failed on, or a queue."""
@@ -158,7 +160,14 @@ class Recorder:
             self.done |= set(_done(service, operation, arguments))
 
 
-def _done(  # noqa: C901 - a case an operation
+def _done(service: str, operation: str, arguments: Any) -> Iterator[Done]:
+    if service == "sqs":  # an action of its own for messages that are sent together is not known to IAM
+        yield Done(f"{service}:{operation.removesuffix('Batch')}", "WorkQueue.Arn")
+    else:
+        yield from _done_elsewhere(service, operation, arguments)
+
+
+def _done_elsewhere(  # noqa: C901 - a case an operation
     service: str, operation: str, arguments: Any
 ) -> Iterator[Done]:
     action = f"{service}:{operation}"
@@ -423,6 +432,31 @@ def delete_channel_history(
 
 def purge(_: Handler, world: World, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     run: Callable[..., Any] = import_module("purge").handler
+    _delete_some_of_each(world, monkeypatch)
+    with recorder.recording(lost="TransactWriteItems"), pytest.raises(PurgeFailed):
+        run({}, RunningOut())
+    covered = Covered(account_id=ACCOUNT, endpoint_id=PULL)
+    hold = holding.place(world.store, covered, reason="r", by="b", deadline=Deadline.never())
+    with recorder.recording():
+        assert run({"time": "2999-01-01T00:00:00Z", "dry_run": True}, RunningOut())["held"] == 1
+    later = timestamps.now() + timedelta(minutes=2)
+    monkeypatch.setattr(timestamps, "now", lambda: later)
+    with recorder.recording():
+        assert run({"time": "2999-01-01T00:00:00Z", "force": True}, RunningOut())["held"] == 1
+    holding.release(world.store, hold.id, by="b", deadline=Deadline.never())
+    with recorder.recording():
+        assert run({"time": "2999-01-01T00:00:00Z", "force": True}, RunningOut())["remaining"] is False
+    assert world.items() == []
+    for number in range(2, 6):
+        world.message(number)
+    call(import_module("delete_inbound_messages").handler)
+    with _work_queue(monkeypatch), recorder.recording():
+        monkeypatch.setattr("purge.remove_due", lambda *_: purging.Purged(0, 0, at(0), OutOfTime()))
+        assert run({}, RunningOut())["remaining"] is True
+
+
+def _delete_some_of_each(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each family, and have a deletion of channel history be left to the background."""
     monkeypatch.setattr(passes, "SLICE", 1)
     world.message(1)
     world.event(1)
@@ -443,20 +477,36 @@ def purge(_: Handler, world: World, recorder: Recorder, monkeypatch: pytest.Monk
     bucket.may_delete_from(bucket.NAME, monkeypatch)
     there_is = bucket.Bucket(bucket.s3())
     world.name_content(keys.message("INBOUND", ACCOUNT, message_id(1)), there_is.put("in/1"))
-    with recorder.recording(lost="TransactWriteItems"), pytest.raises(PurgeFailed):
-        run({}, RunningOut())
-    covered = Covered(account_id=ACCOUNT, endpoint_id=PULL)
-    hold = holding.place(world.store, covered, reason="r", by="b", deadline=Deadline.never())
-    with recorder.recording():
-        assert run({"time": "2999-01-01T00:00:00Z", "dry_run": True}, RunningOut())["held"] == 1
-    later = timestamps.now() + timedelta(minutes=2)
-    monkeypatch.setattr(timestamps, "now", lambda: later)
-    with recorder.recording():
-        assert run({"time": "2999-01-01T00:00:00Z", "force": True}, RunningOut())["held"] == 1
-    holding.release(world.store, hold.id, by="b", deadline=Deadline.never())
-    with recorder.recording():
-        assert run({"time": "2999-01-01T00:00:00Z", "force": True}, RunningOut())["remaining"] is False
-    assert world.items() == []
+
+
+@contextmanager
+def _work_queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("WORK_QUEUE_URL", boto3.client("sqs").create_queue(QueueName="work")["QueueUrl"])
+    settings.work_queue.cache_clear()
+    yield
+    monkeypatch.delenv("WORK_QUEUE_URL")
+    settings.work_queue.cache_clear()
+
+
+def work(_: Handler, world: World, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    run: Callable[..., Any] = import_module("work").run
+    _delete_some_of_each(world, monkeypatch)
+    deadline = Deadline.never()
+    [place] = notes.listed(world.store, deadline)
+    round_ = spread.begin(world.store, deadline)
+    with _work_queue(monkeypatch):
+        later = timestamps.now() + timedelta(days=40)
+        monkeypatch.setattr(timestamps, "now", lambda: later)
+        whole = spread.Task("sweep", round_.id, pk=place.pk, sk=place.sk)
+        parts = [spread.Task("sweep", round_.id, part, pk=place.pk, sk=place.sk) for part in range(16)]
+        until = timestamps.millis(later)
+        shards = [spread.Task("bin", round_.id, shard, until) for shard in range(keys.BIN_SHARDS)]
+        with monkeypatch.context() as patch, recorder.recording():
+            patch.setattr(passes, "soft_delete", lambda *_: Shortfall(OutOfTime()))
+            assert run(whole.body(), RunningOut())["task"] == "again"
+        with recorder.recording():
+            assert sum(run(part.body(), RunningOut())["deleted"] for part in parts) == 3
+            assert sum(run(shard.body(), RunningOut())["purged"] for shard in shards) > 0
 
 
 def _erase_linked_message() -> None:
@@ -531,6 +581,7 @@ PLAYS: Mapping[str, Play] = {
         execute_deletion,
         delete_channel_history,
         purge,
+        work,
         publish_deletions,
         store_records,
     )
@@ -558,8 +609,12 @@ def test_the_function_that_publishes_may_be_brought_the_stream_and_keep_what_it_
     assert allowed("PublishDeletionsFunction") >= LAMBDAS_OWN
 
 
-def test_the_function_that_stores_may_be_brought_the_queue() -> None:
-    assert allowed("StoreRecordsFunction") >= LAMBDAS_OWN_OF_THE_QUEUE
+@pytest.mark.parametrize(
+    ("function", "queue"), [("StoreRecordsFunction", "RecordsQueue"), ("WorkFunction", "WorkQueue")]
+)
+def test_a_function_may_be_brought_its_queue(function: str, queue: str) -> None:
+    own = {each for each in LAMBDAS_OWN_OF_THE_QUEUE if each.resource == f"{queue}.Arn"}
+    assert allowed(function) & LAMBDAS_OWN_OF_THE_QUEUE == own
 
 
 def test_no_statement_names_all_actions_or_all_resources() -> None:

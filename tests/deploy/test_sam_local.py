@@ -103,6 +103,8 @@ def test_sam_local_invoke_answers_the_event_file(
         assert answer == {"purged": 0, "resumed": 0, "remaining": False}
     elif function == "PublishDeletionsFunction":
         assert answer == {"batchItemFailures": []}
+    elif function == "WorkFunction":
+        assert answer == {"task": "dropped"}
     elif function == "StoreRecordsFunction":
         assert answer == {"batchItemFailures": [], "stored": 2, "rejected": []}
     else:

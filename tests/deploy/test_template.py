@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from cli.template import Function, functions
+from expunge.deletions import work
 from tests.deploy.conftest import ROOT
 from tests.deploy.template import resources, template, transformed
 
@@ -305,3 +306,24 @@ def test_the_records_queue_gives_up_what_cannot_be_stored_and_only_it_may_do_so(
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "ScalingConfig": {"MaximumConcurrency": {"Ref": "StoreConcurrency"}},
     }
+
+
+def test_the_work_queue_gives_up_what_fails_and_brings_one_task_at_a_time_to_so_many_functions() -> None:
+    queues = resources("AWS::SQS::Queue")
+    queue, dead = queues["WorkQueue"], queues["WorkDeadLetterQueue"]
+    function = resources("AWS::Serverless::Function")["WorkFunction"]
+
+    assert queue["SqsManagedSseEnabled"] is dead["SqsManagedSseEnabled"] is True
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    assert function["Timeout"] > work.SLICE
+    assert queue["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": ["WorkDeadLetterQueue", "Arn"]},
+        "maxReceiveCount": 3,
+    }
+    assert resources("AWS::Lambda::EventSourceMapping")["WorkMapping"] == {
+        "FunctionName": {"Ref": "WorkFunction"},
+        "EventSourceArn": {"Fn::GetAtt": ["WorkQueue", "Arn"]},
+        "BatchSize": 1,
+        "ScalingConfig": {"MaximumConcurrency": {"Ref": "WorkConcurrency"}},
+    }
+    assert parameter("WorkConcurrency")["MinValue"] == 2

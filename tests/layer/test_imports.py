@@ -24,7 +24,7 @@ FLOORS = (
     {"table"},
     {"http", "deletions", "events"},
     {"webhooks", "linked", "history"},
-    {"intake", "messages"},
+    {"intake", "spreading", "messages"},
 )
 """From the ground up; functions/ and cli/ stand above them all."""
 

@@ -53,6 +53,12 @@ def purge_stops_above() -> int:
     return int(os.environ["PURGE_STOPS_ABOVE"])
 
 
+@cache
+def work_queue() -> str:
+    """Read the URL of the queue that spreads work; empty where there is none, as on one machine."""
+    return os.environ.get("WORK_QUEUE_URL", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
     """Where a provider of linked accounts is reached: not at all if `base_url` is empty."""

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import islice
 from threading import Event
 from typing import NamedTuple
@@ -20,7 +19,7 @@ from expunge.deletions import parking
 from expunge.deletions.brakes import Brakes
 from expunge.deletions.contents import contents
 from expunge.deletions.due import TOMBSTONE_DAYS, Due, Rule
-from expunge.deletions.emptying import Emptying
+from expunge.deletions.emptying import Begun, Emptying
 from expunge.deletions.holds import Holds, InForce
 from expunge.deletions.pace import Pace, Patience
 from expunge.deletions.parking import Waiting
@@ -78,13 +77,39 @@ def remove_due(
     too high: a write whose answer never came is not counted.
     """
     rule = Rule(now, timedelta(days=retention_days), tombstone_days)
-    return _Run(store, rule, deadline, brakes or Brakes(store, 0, deadline)).go()
+    return _Run(store, rule, deadline, brakes or Brakes(store, 0, deadline), None).go()
+
+
+def remove_due_in(
+    shards: Sequence[str], store: Store, rule: Rule, deadline: Deadline, brakes: Brakes
+) -> Purged:
+    """Remove what is due from some shards of the bin, as remove_due does from all."""
+    return _Run(store, rule, deadline, brakes, shards).go()
+
+
+def oldest_due(store: Store, now: datetime, deadline: Deadline) -> str | None:
+    """When the first message that is due at `now` was due, None if nothing is. Raises StoreError."""
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
+        bounds = Range(last=keys.due(timestamps.millis(now)))
+        found = next(oldest_first(store, pool, _partitions(None), bounds, 1, deadline), None)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return None if found is None else keys.purge_at(found.order)
+
+
+def _partitions(shards: Sequence[str] | None) -> Sequence[Partition]:
+    return [Partition(keys.BY_STATE, shard) for shard in shards or keys.bin_shards()]
 
 
 class _Run:
     """Several transactions on their way at once."""
 
-    def __init__(self, store: Store, rule: Rule, deadline: Deadline, brakes: Brakes) -> None:
+    def __init__(
+        self, store: Store, rule: Rule, deadline: Deadline, brakes: Brakes, shards: Sequence[str] | None
+    ) -> None:
+        self._whole = shards is None
+        self._shards = _partitions(shards)
         self._store = store
         self._rule = rule
         self._deadline = deadline
@@ -100,7 +125,7 @@ class _Run:
         self._count = Counter[str]()
         self._left = Counter[str]()
         self._deletions: dict[str, None] = {}
-        self._emptying = Emptying(contents(), deadline)
+        self._emptying = Emptying(contents(), self._write, deadline)
 
     def go(self) -> Purged:
         stopped: StoreError | Braked | None = None
@@ -108,7 +133,7 @@ class _Run:
             self._brakes.check()
             self._waiting = Waiting.of(self._holds.now())
             began = timestamps.now()
-            if self._waiting.to_be_looked_at(began):
+            if self._whole and self._waiting.to_be_looked_at(began):
                 self._remove_all(self._that_wait())
                 self._looked_at = timestamps.millis(began)
             self._remove_all(self._due())
@@ -132,16 +157,15 @@ class _Run:
             yield Due(found, self._rule)
 
     def _due(self) -> Iterator[Due]:
-        """From all shards at once: an index's partition takes only so many writes a second.
+        """From its shards at once: an index's partition takes only so many writes a second.
 
         If the now of the run is earlier than the clock, what is due since then is looked at but not removed:
         the event does not change how late the oldest is.
         """
-        shards = [Partition(keys.BY_STATE, shard) for shard in keys.bin_shards()]
         last = max(self._rule.due_until, timestamps.millis(timestamps.now()))
         bounds = Range(last=keys.due(last))
         searching = self._deadline.for_searching()
-        for found in oldest_first(self._store, self._pool, shards, bounds, PAGE, searching):
+        for found in oldest_first(self._store, self._pool, self._shards, bounds, PAGE, searching):
             due = Due(found, self._rule)
             if self._oldest is None and not self._holds.now().covers(found.pk):
                 self._oldest = keys.purge_at(found.order)
@@ -239,21 +263,23 @@ class _Run:
             self._empty(named)
 
     def _empty(self, rows: Sequence[Due]) -> None:
-        """Remove what has its content in S3; what a hold covers by now is set aside."""
-        left = rows
-        while left:
-            holds = self._holds.now()
-            held = holds.among(self._store, list(dict.fromkeys(row.found.pk for row in left)), self._deadline)
-            going = [row for row in left if row.judge(held=row.found.pk in held)]
-            left = self._emptying.empty(going, partial(self._write, holds=holds), holds)
-        self._write([row.moved for row in rows if row.held and row.moved is not None])
+        """Remove what has its content in S3; what a hold covers by now is for the next run to set aside."""
+        holds = self._holds.now()
+        held = holds.among(self._store, list(dict.fromkeys(row.found.pk for row in rows)), self._deadline)
 
-    def _write(self, rows: Sequence[RowT], holds: Holds | None = None) -> None:
-        """Write these, as long as the holds by which they were decided are not out of date."""
+        def begin(begun: Sequence[Begun]) -> None:
+            left = list(begun)
+            while left and holds.usable:
+                some = left[: self._pace.rows]
+                left[: len(some)] = self._commit(some, holds)
+
+        self._emptying.empty([row for row in rows if row.found.pk not in held], begin)
+
+    def _write(self, rows: Sequence[RowT]) -> None:
         left = list(rows)
-        while left and (holds is None or holds.usable):
+        while left:
             some = left[: self._pace.rows]
-            left[: len(some)] = self._commit(some, holds)
+            left[: len(some)] = self._commit(some)
 
     def _commit(self, rows: Sequence[RowT], holds: Holds | None = None) -> Sequence[RowT]:
         """Write these in one transaction, and return those for which it was too large.

@@ -177,6 +177,30 @@ def progressed(store: Store, place: Place, deadline: Deadline) -> None:
     _update(store, place, deadline, "REMOVE attempts")
 
 
+def parts_done(item: Item) -> set[int]:
+    """Parts in which nothing is left to delete, as far as they were carried out one by one."""
+    return {int(part) for part in item["parts_done"]["NS"]} if "parts_done" in item else set()
+
+
+def part_is_done(store: Store, place: Place, part: int, deadline: Deadline) -> set[int]:
+    """Note that nothing is left in a part, and return all such parts; none if the note is gone.
+
+    Raises StoreError.
+    """
+    with suppress(ConditionFailed):
+        item = store.update(
+            place.pk,
+            place.sk,
+            deadline,
+            UpdateExpression="ADD parts_done :part",
+            ConditionExpression="attribute_exists(pk)",
+            ExpressionAttributeValues={":part": {"NS": [str(part)]}},
+            ReturnValues="ALL_NEW",
+        )
+        return parts_done(item)
+    return set()
+
+
 def _update(
     store: Store, place: Place, deadline: Deadline, expression: str, values: Item | None = None
 ) -> None:

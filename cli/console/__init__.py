@@ -1,1 +1,0 @@
-"""The pages of `expunge serve` and `expunge console`: a console and the API's reference."""

@@ -1,0 +1,127 @@
+"""Carrying out one sweep, or one of the parts that its messages are spread over.
+
+A sweep is complete when a pass has deleted nothing that began after the index showed all that was stored
+before the request, or such a pass of each of its parts. Only then does its note give way to a record.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from expunge import timestamps
+from expunge.deadline import Deadline
+from expunge.deletions.record import Progress
+from expunge.errors import OutOfTime, StoreError, Throttled
+from expunge.history import notes, records
+from expunge.history.notes import Place, Sweep
+from expunge.history.passes import delete_found
+from expunge.settings import settings
+from expunge.table import keys
+from expunge.table.store import Store
+from expunge.telemetry import logger
+
+PARTS = keys.CHANNEL_SHARDS
+"""Into so many parts a sweep can be divided, one for each partition that a channel is spread over."""
+
+ATTEMPTS = 5
+"""Runs that may fail to carry out a sweep before it is set aside."""
+
+# Passes of a sweep in one run. The last one usually deletes nothing; an index that lags may show again and
+# again what is deleted already.
+_PASSES = 3
+
+
+class State(Enum):
+    """How far it got."""
+
+    OPEN = "open"
+    COMPLETE = "complete"
+    WAITING = "waiting for the index"
+    FAILED = "failed"
+    SET_ASIDE = "set aside"
+
+
+@dataclass(slots=True)
+class Work:
+    """What a run or a worker does for one sweep, or for one of its parts."""
+
+    store: Store
+    place: Place
+    deadline: Deadline
+    part: int | None = None
+    state: State = State.OPEN
+    deleted: int = 0
+    steps: Iterator[None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.steps = self._steps(set_aside_after=ATTEMPTS)
+
+    def go_on(self, until: float) -> bool:
+        """Work until the deadline has `until` seconds left; True if this run is through with the sweep."""
+        try:
+            for _ in self.steps:
+                if self.deadline.to_end() <= until:
+                    return False
+        except (OutOfTime, Throttled) as error:
+            logger.info("Sweep to be resumed", extra={"sweep": self.place.sk, "reason": error.reason})
+        except Exception:
+            # Whatever is wrong with this one, the others can do without it.
+            logger.exception("A sweep failed", extra={"sweep": self.place.sk})
+            self._failed()
+        return True
+
+    def try_again(self, until: float) -> None:
+        """Give a sweep that is set aside another chance: what kept it from being carried out may be over."""
+        self.steps = self._steps(set_aside_after=None)
+        self.go_on(until)
+        if self.state is State.FAILED or (self.state is State.OPEN and not self.deleted):
+            self.state = State.SET_ASIDE
+
+    def _steps(self, set_aside_after: int | None) -> Iterator[None]:
+        item = notes.read(self.store, self.place, self.deadline)
+        if item is None:
+            self.state = State.COMPLETE
+            return
+        failures = notes.failures(item)
+        if set_aside_after is not None and failures >= set_aside_after:
+            self.state = State.SET_ASIDE
+            return
+        if self.part is not None and self.part in notes.parts_done(item):
+            self.state = State.COMPLETE
+            return
+        sweep = Sweep.of(item)
+        self.state = State.OPEN
+        for _ in range(_PASSES):
+            began, before = timestamps.now(), self.deleted
+            for deleted in delete_found(self.store, sweep, self.deadline, self.part):
+                self.deleted += deleted
+                if deleted and failures:
+                    notes.progressed(self.store, self.place, self.deadline)
+                    failures = 0
+                if deleted and not notes.exists(self.store, self.place, self.deadline):
+                    # Another run has completed it, or a restore has ended it.
+                    self.state = State.COMPLETE
+                    return
+                yield
+            if self.deleted == before:
+                self._nothing_found(sweep, late_enough=began >= sweep.all_shown_at)
+                return
+
+    def _nothing_found(self, sweep: Sweep, *, late_enough: bool) -> None:
+        if late_enough and self._all_parts_are_done():
+            records.end(self.store, sweep, Progress.DONE, settings().deletion_record_days, self.deadline)
+        self.state = State.COMPLETE if late_enough else State.WAITING
+
+    def _all_parts_are_done(self) -> bool:
+        """Note that this part is done. Nothing of what a sweep covers can come into a part that is."""
+        return (
+            self.part is None
+            or len(notes.part_is_done(self.store, self.place, self.part, self.deadline)) == PARTS
+        )
+
+    def _failed(self) -> None:
+        self.state = State.FAILED
+        try:
+            notes.failed(self.store, self.place, self.deadline)
+        except StoreError as error:
+            logger.info("A failure was not counted", extra={"sweep": self.place.sk, "reason": error.reason})

@@ -1,0 +1,103 @@
+"""What is left when a scheduled run has used its time goes to several functions, until little is left.
+
+While it does, scheduled runs only look what is left and send tasks for all of it, in the place of those that
+may have got lost. When nothing is left of what there was before the last time, they work by themselves again.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from expunge import timestamps
+from expunge.deadline import Deadline
+from expunge.deletions import work
+from expunge.deletions.purging import oldest_due
+from expunge.deletions.work import Round, Task
+from expunge.errors import StoreError
+from expunge.history import sweeps
+from expunge.history.notes import Place
+from expunge.settings import work_queue
+from expunge.table import keys
+from expunge.table.store import Store
+from expunge.telemetry import count, logger
+
+
+class Left(NamedTuple):
+    """What there is to do: when the first message was due that is, and sweeps."""
+
+    oldest: str | None
+    sweeps: Sequence[Place]
+
+    def since_before(self, moment: str) -> bool:
+        """Whether some of it was there before that time."""
+        due = self.oldest is not None and self.oldest < moment
+        return due or any(_asked_at(place) < moment for place in self.sweeps)
+
+
+def taken_over(store: Store, now: datetime, deadline: Deadline, *, purging: bool) -> Left | None:
+    """If work is spread: have all that is left carried out by others, and return it.
+
+    Of sweeps alone if not `purging`. None if the run is to work by itself, also where the store does not
+    tell. Raises nothing of the store.
+    """
+    if not work_queue():
+        return None
+    try:
+        before = work.current(store, deadline)
+        if not before.id:
+            return None
+        left = Left(oldest_due(store, now, deadline) if purging else None, sweeps.look(store, deadline))
+        if not left.since_before(before.began_at):
+            work.end(store, deadline)
+            return None
+        _spread(store, left, now, before.began_at, deadline)
+    except StoreError as error:
+        logger.warning("Whether work is spread is not known", extra={"reason": error.reason})
+        return None
+    return left
+
+
+def hand_over(
+    store: Store, oldest: str | None, now: datetime, since: datetime, deadline: Deadline, *, sweeping: bool
+) -> None:
+    """Have others carry out what a run that began at `since` has left, if there is anything and a queue.
+
+    `oldest` is when the first message was due if the time did not suffice for all that are; `sweeping` tells
+    whether it did not for sweeps. Raises nothing of the store: the next run goes on.
+    """
+    if not work_queue() or not (oldest or sweeping):
+        return
+    last = deadline.for_reading_back()
+    try:
+        left = Left(oldest, sweeps.look(store, last) if sweeping else ())
+        _spread(store, left, now, timestamps.millis(since), last)
+    except StoreError as error:
+        logger.warning("What is left was not spread", extra={"reason": error.reason})
+
+
+def _spread(store: Store, left: Left, now: datetime, since: str, deadline: Deadline) -> None:
+    """Begin a round with tasks for all that is left; a sweep that was there before is divided."""
+    new = work.begin(store, deadline)
+    keysets: defaultdict[str, list[Task]] = defaultdict(list)
+    for place in left.sweeps:
+        keysets[place.pk] += of_sweep(new, place, divided=_asked_at(place) < since)
+    of_bin = _of_bin(new, now) if left.oldest else []
+    tasks = list(work.in_turns([of_bin, *keysets.values()]))
+    work.send(tasks, deadline)
+    count("purge", TasksSent=len(tasks))
+
+
+def of_sweep(of: Round, place: Place, *, divided: bool) -> list[Task]:
+    """Give the tasks of a sweep."""
+    parts = range(keys.CHANNEL_SHARDS) if divided else [None]
+    return [Task("sweep", of.id, part, pk=place.pk, sk=place.sk) for part in parts]
+
+
+def _of_bin(of: Round, now: datetime) -> list[Task]:
+    until = timestamps.millis(now)
+    return [Task("bin", of.id, shard, until) for shard in range(keys.BIN_SHARDS)]
+
+
+def _asked_at(place: Place) -> str:
+    return place.sk.partition("#")[0]

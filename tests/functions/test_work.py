@@ -1,0 +1,363 @@
+"""What a scheduled run cannot finish is spread over several functions by a queue."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import boto3
+import pytest
+
+import work as function
+from expunge import settings as deployment
+from expunge import timestamps, timetokens
+from expunge.deadline import Deadline
+from expunge.deletions import brakes, purging, work
+from expunge.deletions.soft_delete import Deletion, Shortfall
+from expunge.deletions.work import MalformedTask, Task
+from expunge.errors import OutOfTime, PurgeFailed, Throttled
+from expunge.history import notes, passes
+from expunge.history.notes import Sweep
+from expunge.table import keys
+from expunge.table.store import store
+from purge import run as purge
+from tests.clock import Clock, SlowStore
+from tests.world import SUB_KEY, Context, World, message_id
+
+DELETED = {
+    "deleted_at": "2026-04-02T00:00:00.000Z",
+    "deleted_by": "key_1",
+    "delete_request_id": "req_1",
+    "purge_at": "2026-05-02T00:00:00.000Z",
+}
+MESSAGES = 16
+
+
+class Queue:
+    """The work queue, from which a test takes what it likes."""
+
+    def __init__(self) -> None:
+        self.sqs: Any = boto3.client("sqs")
+        self.url = self.sqs.create_queue(QueueName="work")["QueueUrl"]
+
+    def take(self) -> list[str]:
+        """Everything that is in it now, delayed or not, in the order in which it was sent."""
+        bodies = []
+        while found := self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages"):
+            bodies += [message["Body"] for message in found]
+            for message in found:
+                self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+        return bodies
+
+
+@pytest.fixture
+def queue(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
+    del world
+    queue = Queue()
+    monkeypatch.setenv("WORK_QUEUE_URL", queue.url)
+    deployment.work_queue.cache_clear()
+    yield queue
+    deployment.work_queue.cache_clear()
+
+
+@pytest.fixture
+def due(world: World) -> World:
+    """A world with messages that are due."""
+    for number in range(MESSAGES):
+        world.message(number, **DELETED)
+    return world
+
+
+def too_short(clock: Clock) -> dict[str, Any]:
+    """A scheduled run whose time does not suffice."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(purging, "ROWS", 1)
+        SlowStore(clock, 1, patch, ["transact_write_items"])
+        result = purge({}, clock.invocation(24))
+    assert result["remaining"] is True
+    return result
+
+
+def done(body: str, context: Context | None = None) -> dict[str, Any]:
+    reply: dict[str, Any] = function.handler({"Records": [{"body": body}]}, context or Context())
+    return reply
+
+
+def purged(world: World) -> int:
+    return sum("purged_at" in item for item in all_items(world))
+
+
+def all_items(world: World) -> list[Any]:
+    items: list[Any] = world.store.client.scan(TableName=world.store.table)["Items"]
+    return items
+
+
+def test_a_run_that_ends_in_time_sends_no_task(due: World, queue: Queue) -> None:
+    assert purge({}, Context()) == {"purged": MESSAGES, "resumed": 0, "remaining": False}
+    assert queue.take() == []
+    assert work.current(due.store, Deadline.never()) == work.Round()
+
+
+def test_what_a_run_leaves_is_done_by_workers_and_the_counts_add_up(
+    due: World, queue: Queue, clock: Clock
+) -> None:
+    first = too_short(clock)["purged"]
+    assert 0 < first < MESSAGES
+    tasks = [Task.of(body) for body in queue.take()]
+    assert sorted(task.shard or 0 for task in tasks) == list(range(keys.BIN_SHARDS))
+
+    replies = [done(task.body()) for task in tasks]
+
+    assert {reply["task"] for reply in replies} == {"done"}
+    assert first + sum(reply["purged"] for reply in replies) == MESSAGES == purged(due)
+    assert queue.take() == []
+
+
+def test_a_task_that_is_not_done_in_a_slice_comes_again(
+    due: World, queue: Queue, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    too_short(clock)
+    body = queue.take()[0]
+    monkeypatch.setattr(function, "remove_due_in", lambda *_: purging.Purged(3, 0, "x", Throttled()))
+
+    assert done(body) == {"purged": 3, "task": "again"}
+    assert queue.take() == [body]
+    assert purged(due) < MESSAGES
+
+
+def test_a_slice_is_30_seconds_of_a_longer_time() -> None:
+    class Long(Context):
+        left = 45_000
+
+        def get_remaining_time_in_millis(self) -> int:
+            return self.left
+
+    context = Long()
+    deadline = function._slice(context)  # noqa: SLF001 - how long it is does not show otherwise
+    assert deadline.to_end() == 30
+    context.left -= 30_000
+    assert deadline.to_end() == 0
+
+
+def test_scheduled_runs_leave_the_work_to_the_workers_and_send_anew_what_got_lost(
+    due: World, queue: Queue, clock: Clock
+) -> None:
+    too_short(clock)
+    lost, before = queue.take(), purged(due)
+    clock.run(300)
+
+    assert purge({}, clock.invocation(270)) == {"purged": 0, "resumed": 0, "remaining": True}
+    assert purged(due) == before
+    again = queue.take()
+    assert len(again) == len(lost)
+
+    assert {done(body)["task"] for body in lost} == {"dropped"}
+    assert purged(due) == before
+    for body in again:
+        done(body)
+    assert purged(due) == MESSAGES
+
+    assert purge({}, clock.invocation(270)) == {"purged": 0, "resumed": 0, "remaining": False}
+    assert work.current(due.store, Deadline.never()) == work.Round()
+    due.message(MESSAGES, **DELETED)
+    assert purge({}, clock.invocation(270))["purged"] == 1
+    assert queue.take() == []
+
+
+def test_what_came_after_the_work_was_spread_does_not_keep_it_spread(
+    due: World, queue: Queue, clock: Clock
+) -> None:
+    too_short(clock)
+    for body in queue.take():
+        done(body)
+    clock.run(300)
+    deleted_at, purge_at = (
+        timestamps.millis(clock.began + timedelta(seconds=clock.seconds - ago)) for ago in (3e6, 1)
+    )
+    due.message(MESSAGES, **DELETED | {"deleted_at": deleted_at, "purge_at": purge_at})
+
+    assert purge({}, clock.invocation(270))["purged"] == 1
+    assert queue.take() == []
+
+
+def test_where_a_run_may_remove_only_so_many_the_purge_is_not_spread(
+    due: World, queue: Queue, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PURGE_STOPS_ABOVE", "1000")
+    deployment.purge_stops_above.cache_clear()
+    too_short(clock)
+    deployment.purge_stops_above.cache_clear()
+    assert queue.take() == []
+    assert purged(due) < MESSAGES
+
+
+def test_a_pause_stops_workers_and_ends_their_tasks(due: World, queue: Queue, clock: Clock) -> None:
+    too_short(clock)
+    before = purged(due)
+    brakes.write(due.store, paused=True, by="operator", deadline=Deadline.never())
+
+    assert {done(body)["task"] for body in queue.take()} == {"done"}
+    assert purged(due) == before
+    clock.run(300)
+    result = purge({}, clock.invocation(270))
+    assert (result["purged"], result["paused"]) == (0, True)
+
+    brakes.write(due.store, paused=False, by="operator", deadline=Deadline.never())
+    assert purge({}, clock.invocation(270))["purged"] + before == MESSAGES
+
+
+@pytest.mark.usefixtures("due")
+def test_a_store_that_fails_raises_so_that_the_queue_brings_the_task_again(
+    queue: Queue, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    too_short(clock)
+    bodies = queue.take()
+
+    def refuse(**_: Any) -> Any:
+        raise RuntimeError
+
+    monkeypatch.setattr(store().client, "transact_write_items", refuse)
+    failed = 0
+    for body in bodies:
+        try:
+            done(body)
+        except PurgeFailed:
+            failed += 1
+    assert failed > 0
+    assert queue.take() == []
+
+
+GOOD = {"work": "bin", "round": "r", "shard": 3, "until": "2026-10-01T00:00:00.000Z"}
+SWEEP = {"work": "sweep", "round": "r", "pk": "SWEEP#sub-c-1", "sk": "2026-10-01T00:00:00.000Z#req_1"}
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "",
+        "no JSON",
+        "[]",
+        "null",
+        "[" * 3000,
+        GOOD | {"shard": keys.BIN_SHARDS},
+        GOOD | {"shard": -1},
+        GOOD | {"shard": "3"},
+        GOOD | {"shard": True},
+        GOOD | {"until": "yesterday"},
+        GOOD | {"until": "2999-01-01T00:00:00.000Z"},
+        GOOD | {"until": 1},
+        GOOD | {"round": ""},
+        GOOD | {"round": None},
+        GOOD | {"pk": "x"},
+        GOOD | {"work": "everything"},
+        GOOD | {"more": 1},
+        {"work": "bin", "round": "r"},
+        SWEEP | {"pk": "INBOUND#acc_1#1"},
+        SWEEP | {"sk": ""},
+        SWEEP | {"shard": 16},
+        SWEEP | {"until": "2026-10-01T00:00:00.000Z"},
+        SWEEP | {"sk": "x" * 5000},
+    ],
+)
+def test_a_malformed_task_is_put_aside_and_removes_nothing(world: World, queue: Queue, task: Any) -> None:
+    world.message(1, **DELETED)
+    now = work.begin(world.store, Deadline.never())
+    body = task if isinstance(task, str) else json.dumps({**task, "round": task["round"] and now.id})
+    with pytest.raises(MalformedTask):
+        done(body)
+    assert (purged(world), queue.take()) == (0, [])
+
+
+def noted(world: World, messages: int, asked_ago: float = 3600, sub_key: str = SUB_KEY) -> Sweep:
+    """A background deletion of a channel with so many messages."""
+    asked = timestamps.now() - timedelta(seconds=asked_ago)
+    deletion = Deletion.of(f"req_{sub_key}", sub_key, asked, 30)
+    now = timetokens.after(asked)
+    world.channel_messages("ch1", *range(1000, 1000 + messages))
+    sweep = Sweep(sub_key, ["ch1"], range(now), now, deletion)
+    notes.put(world.store, sweep, Deadline.never())
+    return sweep
+
+
+def worked_off(queue: Queue, bodies: list[str] | None = None) -> Counter[str]:
+    """Do all tasks to the end; counts of what was done."""
+    counts = Counter[str]()
+    waiting = queue.take() if bodies is None else bodies
+    while waiting:
+        for body in waiting:
+            reply = done(body)
+            counts.update({name: value for name, value in reply.items() if isinstance(value, int)})
+            counts[reply["task"]] += 1
+        waiting = queue.take()
+    return counts
+
+
+def test_a_sweep_that_takes_long_is_divided_and_complete_when_each_part_is(
+    world: World, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = noted(world, 60)
+    round_ = work.begin(world.store, Deadline.never())
+    whole = Task("sweep", round_.id, pk=sweep.place.pk, sk=sweep.place.sk)
+    with monkeypatch.context() as patch:
+        patch.setattr(passes, "soft_delete", lambda *_: Shortfall(OutOfTime()))
+        assert done(whole.body()) == {"deleted": 0, "task": "again"}
+
+    parts = queue.take()
+    assert [Task.of(body).shard for body in parts] == list(range(keys.CHANNEL_SHARDS))
+    counts = worked_off(queue, parts[1:])
+    assert world.sweeps() == 1
+    counts += worked_off(queue, parts[:1])
+
+    assert counts["deleted"] == 60
+    assert world.history("ch1") == []
+    assert world.sweeps() == 0
+    assert {done(body)["deleted"] for body in parts} == {0}
+
+
+def test_a_part_waits_until_the_index_shows_all(world: World, queue: Queue) -> None:
+    sweep = noted(world, 20, asked_ago=5)
+    round_ = work.begin(world.store, Deadline.never())
+    task = Task("sweep", round_.id, 3, pk=sweep.place.pk, sk=sweep.place.sk)
+    reply = done(task.body())
+    assert reply["task"] == "again"
+    assert queue.take() == []  # it is delayed
+    attributes = queue.sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=["All"])["Attributes"]
+    assert attributes["ApproximateNumberOfMessagesDelayed"] == "1"
+    assert world.sweeps() == 1
+
+
+def test_keysets_and_the_bin_take_turns(due: World, queue: Queue, clock: Clock) -> None:
+    """A keyset with many background deletions has no more tasks before the first of another than one."""
+    for number in range(3):
+        noted(due, 0, asked_ago=100 + number, sub_key="sub-c-many")
+    noted(due, 0, asked_ago=90, sub_key="sub-c-few")
+    work.begin(due.store, Deadline.never())
+    clock.run(1)
+    assert purge({}, clock.invocation(270))["remaining"] is True
+
+    order = [Task.of(body) for body in queue.take()]
+    owners = [task.pk or "bin" for task in order]
+    assert set(owners[:3]) == set(owners)
+    assert Counter(owners)["bin"] == keys.BIN_SHARDS
+    assert Counter(owners)["SWEEP#sub-c-few"] == keys.CHANNEL_SHARDS
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_however_tasks_are_lost_and_repeated_all_is_purged_once_and_nothing_living(
+    world: World, queue: Queue, seed: int
+) -> None:
+    random = Random(seed)  # noqa: S311 - the same tasks each time
+    for number in range(12):
+        world.message(number, **(DELETED if number % 3 else {}))
+    total = 0
+    for _ in range(2):
+        round_ = work.begin(world.store, Deadline.never())
+        now = timestamps.millis(timestamps.now())
+        bodies = [Task("bin", round_.id, shard, now).body() for shard in range(keys.BIN_SHARDS)]
+        total += worked_off(queue, random.choices(bodies, k=12))["purged"]
+    work.end(world.store, Deadline.never())
+    result = purge({}, Context())
+    assert total + result["purged"] == 8 == purged(world)
+    assert world.live() == {message_id(number) for number in (0, 3, 6, 9)}
