@@ -9,6 +9,7 @@ Unlike moto, which does not lock, a call is carried out as a whole before anothe
 
 import json
 import os
+import pickle
 from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -30,7 +31,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
-from moto.dynamodb.parsing import expressions
+from moto.dynamodb.parsing import ast_nodes, expressions, validators
 from moto.dynamodb.responses import DynamoHandler
 from werkzeug.exceptions import HTTPException
 
@@ -58,9 +59,14 @@ def install() -> None:
     backend.transact_write_items = _all_or_nothing(backend.transact_write_items)
     attribute: Any = DynamoType
     attribute.cast_value = property(_plain_first(attribute.cast_value.fget))
-    # The validators work on a copy of what it makes.
+    # Its result is not changed: what validates it works on a copy.
     update = vars(expressions)["UpdateExpressionParser"]
     update.make = staticmethod(cache(update.make))
+    vars(validators)["deepcopy"] = _copied
+    vars(ast_nodes)["DepthFirstTraverser"].nodes_to_be_processed = _nodes
+    # These look at a whole expression and at each of its parts, which are a part for each attribute.
+    counts, paths = vars(validators)["ActionCountValidator"], vars(validators)["OverlappingPathsValidator"]
+    counts.traverse, paths.traverse = counts.verify_action_counts, paths.check_for_overlapping_paths
     session: Any = Session
     session.create_client = _once(session.create_client)
 
@@ -158,6 +164,18 @@ def _in_order_of_keys(table: Table) -> list[Any]:
 def _plain_first(cast: Callable[[DynamoType], Any]) -> Callable[[DynamoType], Any]:
     """A text is what it is; moto asks for every other type first."""
     return lambda attribute: attribute.value if attribute.type == "S" else cast(attribute)
+
+
+def _copied(node: Any) -> Any:
+    """A deep copy of an expression."""
+    return pickle.loads(pickle.dumps(node))  # noqa: S301 - made right here
+
+
+def _nodes(traverser: Any) -> tuple[type, ...]:
+    """The kinds of nodes that something is done with, put together once."""
+    kinds: tuple[type, ...] = vars(traverser).setdefault("_kinds", ()) or tuple(traverser._processing_map())  # noqa: SLF001
+    traverser._kinds = kinds  # noqa: SLF001
+    return kinds
 
 
 def _once(create_client: Callable[..., Any]) -> Callable[..., Any]:

@@ -147,3 +147,22 @@ def test_a_client_of_another_endpoint_is_left_alone(world: World) -> None:
 
     with pytest.raises(EndpointConnectionError):
         client.scan(**TABLE)
+
+
+WRONG: dict[str, Any] = {
+    "two clauses of a kind": {"UpdateExpression": "SET edits = :x SET replies = :x"},
+    "an attribute twice": {"UpdateExpression": "SET edits = :x REMOVE replies, edits"},
+    "a path within another": {"UpdateExpression": "SET flags = :x, flags[0] = :x"},
+    "a key": {"UpdateExpression": "SET edits = :x, pk = :x"},
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_an_expression_that_is_wrong_is_refused_the_second_time_too(world: World, what: str) -> None:
+    wrong = TABLE | {"Key": KEY, "ExpressionAttributeValues": {":x": {"S": "x"}}} | WRONG[what]
+    for _ in range(2):
+        with pytest.raises(ClientError) as refused:
+            world.store.client.update_item(**wrong)
+
+        assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert world.store.client.scan(**TABLE)["Count"] == 0
