@@ -24,8 +24,8 @@ RECENT_PIP = python -m pip install --quiet --disable-pip-version-check 'pip>=23.
 install: .venv/installed ## set everything up in .venv
 
 .PHONY: run
-run: install ## start the API on http://127.0.0.1:3000 with demo records
-	@exec .venv/bin/expunge serve
+run: install ## start the API with demo records on http://127.0.0.1:3000, or with PORT=3001 DYNAMODB_PORT=8001
+	@exec .venv/bin/expunge serve $(if $(PORT),--port $(PORT)) $(if $(DYNAMODB_PORT),--dynamodb-port $(DYNAMODB_PORT))
 
 .PHONY: test
 test: install ## run the tests (a minute on two cores)
@@ -34,6 +34,13 @@ test: install ## run the tests (a minute on two cores)
 .PHONY: test-all
 test-all: install ## run the tests, the slow ones and those at full size on real engines too
 	.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup --hypothesis-profile=at-length
+
+.venv/browser: .venv/installed requirements-browser.txt
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-browser.txt
+	@touch $@
+
+.PHONY: browser
+browser: .venv/browser ## set up what tests the pages in a Chromium that is installed
 
 .PHONY: check
 check: install .venv-sam/installed ## format, lint, types and template
@@ -90,5 +97,7 @@ lock: ## pin the newest versions of everything, with hashes
 	$(LOCK) --python-version 3.13 --output-file layers/expunge/requirements.txt pyproject.toml
 	$(LOCK) --universal --python-version 3.11 --extra cli --group dev --constraints layers/expunge/requirements.txt \
 		--output-file requirements-dev.txt pyproject.toml
+	$(LOCK) --universal --python-version 3.11 --group browser --constraints requirements-dev.txt \
+		--output-file requirements-browser.txt
 	echo aws-sam-cli | $(LOCK) --universal --python-version 3.11 --output-file requirements-sam.txt -
 	echo checkov | $(LOCK) --universal --python-version 3.11 --output-file requirements-checkov.txt -

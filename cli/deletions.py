@@ -84,7 +84,7 @@ def deletions(  # noqa: PLR0913 - click passes them by name
     store = Store(connect(dynamodb_url), table)
     if request_id is not None:
         days = environment("RETENTION_DAYS") if retention_days is None else retention_days
-        print_one(_counted(store, find(store, request_id, account, sub_key), days), form)
+        print_one(counted(store, find(store, request_id, account, sub_key), days), form)
         return
     print_rows(
         _listed(store, account, sub_key),
@@ -143,11 +143,12 @@ def _listed(store: Store, account: str | None, sub_key: str | None) -> Iterator[
             err=True,
         )
         # Without what is large: the ids of the messages.
-        found = [(each.record.order, told(each)) for each in _scanned(store)]
+        found = [(each.record.order, told(each)) for each in scanned(store)]
         yield from (line for _, line in sorted(found, key=lambda pair: pair[0], reverse=True))
 
 
-def _scanned(store: Store) -> Iterator[Found]:
+def scanned(store: Store) -> Iterator[Found]:
+    """Find all deletions by reading the whole table, in no order."""
     pages = store.client.get_paginator("scan").paginate(
         TableName=store.table,
         FilterExpression="sk = :deletion OR begins_with(pk, :sweep)",
@@ -169,7 +170,8 @@ def told(found: Found) -> dict[str, Any]:
     return _owner(found) | describe(found.record)
 
 
-def _counted(store: Store, found: Found, retention_days: int) -> dict[str, Any]:
+def counted(store: Store, found: Found, retention_days: int) -> dict[str, Any]:
+    """What is printed of a deletion, with what became of its messages by now."""
     record = found.record
     if found.sub_key is None:
         return _owner(found) | describe(record, look(store, record, soon()))

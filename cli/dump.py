@@ -132,7 +132,7 @@ def dump_lines(
         missing = [metadata["pk"] for metadata, content in some if content is None]
         found = _contents(client, table, missing)
         for metadata, content in some:
-            yield _line(metadata, content or found.get(metadata["pk"]["S"]))
+            yield line(metadata, content or found.get(metadata["pk"]["S"]))
 
 
 def _messages(client: "DynamoDBClient", table: str) -> Iterator[tuple[Item, Item | None]]:
@@ -171,7 +171,8 @@ def _contents(client: "DynamoDBClient", table: str, partitions: list[dict[str, s
     return found
 
 
-def _line(metadata: Item, content: Item | None) -> bytes:
+def line(metadata: Item, content: Item | None) -> bytes:
+    """Print a message that is not purged, newline included."""
     parts = [_members(before_payload(metadata))]
     if content is not None:
         parts.append(b'"payload":' + zlib.decompress(content["payload"]["B"]))

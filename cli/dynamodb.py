@@ -130,6 +130,11 @@ def _shortcoming(error: StoreError) -> str:
 
 
 def _refusal(code: str, message: str) -> str:
+    if code.isdigit():  # the status of a reply that names no error as DynamoDB does
+        return (
+            f"what answers there is no DynamoDB ({code} {message}); the API of `expunge serve` is at another"
+            f" port than its DynamoDB, which is at {DEFAULT_URL} unless --dynamodb-port says otherwise"
+        )
     if code == "ResourceNotFoundException":
         return "the table is not there; `expunge serve` and `sam deploy` create it, --table names another"
     return f"DynamoDB refused: {message.rstrip('.')} ({code})"

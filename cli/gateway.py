@@ -10,6 +10,7 @@ from typing import Any, Final
 from cli import cors
 from cli.events import MalformedReplyError, Request, Response, event_of, response_of
 from cli.invoke import EventTooLargeError, InvocationError, Invoker
+from cli.outcome import outcome
 from cli.routes import Match, Routes
 from cli.template import NO_CORS, Cors
 
@@ -43,12 +44,13 @@ class Gateway:
             body = await read_body(receive)
         except ConnectionError:
             return
-        request = _request(scope, body or b"")
+        request = request_of(scope, body or b"")
         response = await self._answer(request, too_large=body is None)
         await write_response(send, response, request.id)
         took = (time.monotonic() - started) * 1000
         # No query string: it may hold a token or a signature.
-        log.info("%s %s %d %.0f ms", request.method, request.path, response.status, took)
+        did = outcome(request.method, response)
+        log.info("%s %s %d %.0f ms%s", request.method, request.path, response.status, took, did)
 
     async def close(self) -> None:
         """End all sandboxes that are not at work."""
@@ -109,7 +111,8 @@ async def read_body(receive: Receive) -> bytes | None:
     return bytes(body) if size <= BODY_LIMIT else None
 
 
-def _request(scope: Message, body: bytes) -> Request:
+def request_of(scope: Message, body: bytes) -> Request:
+    """Read an HTTP request from what ASGI says of it."""
     return Request(
         method=scope["method"],
         path=scope["raw_path"].decode("ascii"),

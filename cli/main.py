@@ -14,6 +14,7 @@ from cli.progress import Stopped
 
 COMMANDS: Final = {
     "serve": ("cli.serve:serve", "Run the API on this machine, with demo records to try it on."),
+    "console": ("cli.console.command:console", "Show the console for a stack that is deployed."),
     "load": ("cli.load:load", "Bulk-load records from JSON-lines files."),
     "dump": ("cli.dump:dump", "Print messages as JSON lines, deleted ones too."),
     "deletions": ("cli.deletions:deletions", "List deletions, or show what became of one."),

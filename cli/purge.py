@@ -16,17 +16,32 @@ from cli.dynamodb import client as connect
 from cli.dynamodb import explain, soon, store_options
 from cli.environment import environment
 from cli.hold import by_option
+from cli.listing import Format, format_option, print_rows
+from cli.progress import bar, stoppable, watched
 from cli.sandbox import Context
 from cli.template import functions
 from expunge import timestamps
 from expunge.deletions import brakes
 from expunge.errors import ExpungeError, InvalidRequest, PurgeUnderWay
 from expunge.table.store import Store
+from expunge.table.store import store as table_of_functions
 
 FUNCTION: Final = "PurgeFunction"
 
 _LONG: Final = 86_400
 """Seconds for what counts but changes nothing."""
+
+
+COLUMNS: Final = {
+    "started (UTC)": "started_at",
+    "ended (UTC)": "ended_at",
+    "purged": "purged",
+    "resumed": "resumed",
+    "held": "held",
+    "remaining": "remaining",
+    "stopped": "stopped",
+}
+"""Heading to field of a table of runs."""
 
 
 def _check_time(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
@@ -135,16 +150,17 @@ def status(dynamodb_url: str, table: str) -> None:
 @click.option(
     "--limit", metavar="N", type=click.IntRange(1), default=100, show_default=True, help="At most so many."
 )
+@format_option
 @store_options
-def history(limit: int, dynamodb_url: str, table: str) -> None:
-    """Print a JSON line for each run, newest first.
+def history(limit: int, form: Format, dynamodb_url: str, table: str) -> None:
+    """List the runs, newest first.
 
     One without "ended_at" is at work, or was ended from outside.
     """
     from expunge.deletions import runs  # noqa: PLC0415 - it logs, and a run of the purge sets the level first
 
-    for run in islice(runs.newest(Store(connect(dynamodb_url), table), soon()), limit):
-        click.echo(json.dumps(run))
+    newest = islice(runs.newest(Store(connect(dynamodb_url), table), soon()), limit)
+    print_rows(newest, COLUMNS, form, noun="run")
 
 
 def _invoke(event: dict[str, Any], settings: Mapping[str, str], dynamodb_url: str) -> Any:
@@ -162,7 +178,8 @@ def _invoke(event: dict[str, Any], settings: Mapping[str, str], dynamodb_url: st
         from purge import LEFT_TO_ANOTHER_RUN, run  # noqa: PLC0415 - it reads the environment
 
         try:
-            return run(event, context)
+            with stoppable("what is purged stays so, and the same command goes on"), _watched(event):
+                return run(event, context)
         except PurgeUnderWay as other:
             click.echo(f"expunge: {other}", err=True)
             return LEFT_TO_ANOTHER_RUN
@@ -173,6 +190,21 @@ def _invoke(event: dict[str, Any], settings: Mapping[str, str], dynamodb_url: st
             raise click.BadParameter(sentence, param_hint="'--now'") from error
         except ExpungeError as error:
             raise click.ClickException(_sentence(error)) from error
+
+
+@contextmanager
+def _watched(event: Mapping[str, Any]) -> Iterator[None]:
+    """Show a person how many messages are being removed, told by what is asked of the store."""
+    what = "counting" if event.get("dry_run") else "purging"
+    with bar(what, None, shown=watched(), unit="messages") as advance:
+
+        def count(params: dict[str, Any], **_: Any) -> None:
+            updates = (write.get("Update", {}) for write in params["TransactItems"])
+            advance(sum("SET purged_at" in update.get("UpdateExpression", "") for update in updates))
+
+        events = table_of_functions().client.meta.events
+        events.register("provide-client-params.dynamodb.TransactWriteItems", count)
+        yield
 
 
 @contextmanager

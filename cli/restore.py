@@ -11,6 +11,7 @@ import click
 from cli.deletions import Found, check_owner, environment, find
 from cli.dynamodb import client as connect
 from cli.dynamodb import explain, soon, store_options
+from cli.progress import stoppable
 from expunge import timestamps, timetokens
 from expunge.deadline import Deadline
 from expunge.deletions import restore as restoring
@@ -61,18 +62,25 @@ def restore(  # noqa: PLR0913 - click passes them by name
     """
     check_owner(account, sub_key)
     store = Store(connect(dynamodb_url), table)
+    days = environment("RETENTION_DAYS") if retention_days is None else retention_days
     found = find(store, request_id, account, sub_key)
+    with stoppable("what is restored stays so, and the same command goes on"):
+        count = restored(store, found, ids, days)
+    click.echo(json.dumps({"restored": count}))
+
+
+def restored(store: Store, found: Found, ids: Sequence[str], retention_days: int) -> int:
+    """Restore what a deletion deleted, or some of it, and count it. Raises ClickException if that is none."""
     if found.sub_key is None:
-        restored = _restore_listed(store, found, ids)
+        count = _restore_listed(store, found, ids)
     else:
-        days = environment("RETENTION_DAYS") if retention_days is None else retention_days
-        restored = _restore_history(store, found, found.sub_key, _messages(ids), days)
-    if not restored:
+        count = _restore_history(store, found, found.sub_key, _messages(ids), retention_days)
+    if not count:
         raise click.ClickException(
-            f"nothing of {request_id} can be restored: what it deleted is live again, purged, or was deleted"
-            " by another request since"
+            f"nothing of {found.record.id} can be restored: what it deleted is live again, purged, or was"
+            " deleted by another request since"
         )
-    click.echo(json.dumps({"restored": restored}))
+    return count
 
 
 def _restore_listed(store: Store, found: Found, ids: Sequence[str]) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli import demo, server, stand_in
+from cli.console.application import About, Console
 from cli.contents import content_bucket_option, create_bucket
 from cli.dynamodb import check_url, client, create_table
 from cli.embedded import Embedded
@@ -20,6 +21,7 @@ from cli.environment import environment
 from cli.invoke import Invoker, Nursery
 from cli.service import Service, shards_of
 from cli.template import Function, cors, default_table_name, functions
+from expunge.table.store import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -127,7 +129,8 @@ def serve(  # noqa: PLR0913 - an argument an option
         shards = shards_of(store, dynamodb_url, default_table_name())
         nursery.wait()
         url = f"http://{server.LOOPBACK}:{listeners[0].getsockname()[1]}"
-        if demo.RECORDS in [file.resolve() for file in files]:
+        with_demo = demo.RECORDS in [file.resolve() for file in files]
+        if with_demo:
             click.echo(demo.greeting(url, dynamodb_url))
         elif embedded:
             click.echo(demo.dynamodb_line(dynamodb_url))
@@ -141,6 +144,8 @@ def serve(  # noqa: PLR0913 - an argument an option
             for function, own in _environments(dynamodb_url, store.meta.region_name, verbose=verbose)
         }
         service = Service(invokers, cors(), shards, dynamodb_url)
+        about = About(api=url, demo=with_demo)
+        service.application = Console(service.application, about, Store(store, default_table_name()))
         asyncio.run(service.run(listeners, parts, purge_every))
 
 

@@ -64,7 +64,7 @@ class Service:
         }
         if records.FUNCTION in invokers:
             routes["POST", "/records"] = RecordsIn(invokers[records.FUNCTION].invoke).answer
-        self.application = Loopback(routes, StandIn(self._gateway, self._events.put))
+        self.application: server.Application = Loopback(routes, StandIn(self._gateway, self._events.put))
 
     async def run(
         self,

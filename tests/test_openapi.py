@@ -164,3 +164,23 @@ def test_a_refusal_is_as_described(function: Function, world: World) -> None:
 
     assert response["statusCode"] in (400, 401)
     conforms(response, method, path)
+
+
+@pytest.mark.parametrize("function", BEHIND_HTTP, ids=lambda function: function.module)
+def test_a_call_that_knows_idempotency_keys_says_so(function: Function, world: World) -> None:
+    world.load(*(json.loads(line) for line in (ROOT / "events" / "demo.jsonl").read_text().splitlines()))
+    event = event_of(function.module)
+    event["headers"]["idempotency-key"] = "no blanks"
+    if function.module == "delete_message":  # which knows them for outbound messages
+        event["pathParameters"] = {"message_id": "01961e00-0000-7000-8000-000000000304"}
+        event["headers"]["authorization"] = "Bearer hb_demo_key"
+    method, path = event["routeKey"].split(" ")
+
+    response = handler_of(function.module)(event, Context())
+
+    known = "idempotency-key" in response["body"].lower()
+    described = operation(method, path)
+    parameters = {resolved(each)["name"] for each in described.get("parameters", ())}
+    assert ("idempotency-key" in parameters) is known
+    assert ({"409", "422"} <= described["responses"].keys()) is known
+    assert ("idempotent-replayed" in resolved(described["responses"]["200"]).get("headers", {})) is known

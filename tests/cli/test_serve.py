@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import click
 import pytest
-from botocore.exceptions import EndpointConnectionError, NoCredentialsError, NoRegionError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
 from cli import demo
 from cli.dynamodb import client, explain
@@ -352,6 +352,14 @@ def test_an_unreachable_dynamodb_is_said_in_one_sentence(capsys: pytest.CaptureF
         assert run(["dump", "--dynamodb-url", url]) == 1
     error = f"expunge: DynamoDB cannot be reached at {url}; is `expunge serve` running?\n"
     assert capsys.readouterr() == ("", error)
+
+
+def test_what_answers_but_is_no_dynamodb_is_said_to_be_none() -> None:
+    said = explain(ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "DescribeTable"))
+    assert said == (
+        "what answers there is no DynamoDB (404 Not Found); the API of `expunge serve` is at another port"
+        " than its DynamoDB, which is at http://127.0.0.1:8000 unless --dynamodb-port says otherwise"
+    )
 
 
 def test_what_aws_lacks_is_explained() -> None:

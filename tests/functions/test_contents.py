@@ -20,6 +20,7 @@ from expunge.table import keys
 from purge import handler as purge
 from restore_deletion import handler as restore
 from tests.bucket import NAME, Bucket, intercept_all, may_delete_from, s3
+from tests.clock import Clock
 from tests.upstream import Upstream, upstream
 from tests.world import ACCOUNT, INBOUND, LINKED, Context, Reply, World, at, call, message_id
 
@@ -529,7 +530,29 @@ def test_a_hold_that_comes_while_the_purge_is_at_work_keeps_what_is_not_noted_as
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(holds, "_FRESH", timedelta(0))  # read again for each step
         with at_the_call(0, place) as made:
-            assert run()["purged"] == 0
-    assert made == CALLS[:1]
+            assert run()["held"] == 1
+    assert made == [*CALLS[:1], "TransactWriteItems"]  # it is set aside
     assert bucket.left() == ["a"]
     assert "erased_at" not in rows(world)[message_id(1)]
+
+
+def test_no_object_is_removed_by_holds_that_were_read_too_long_ago(
+    world: World, bucket: Bucket, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named(world, 1, bucket.put("a"))
+    named(world, 2, bucket.put("b"))
+    remove = contents.Contents.remove
+
+    def slow(self: contents.Contents, url: str, deadline: Deadline) -> None:
+        """S3 takes more than a minute for the first one, and meanwhile a hold comes into force."""
+        monkeypatch.setattr(contents.Contents, "remove", remove)
+        covered = Covered(account_id=ACCOUNT)
+        holding.place(world.store, covered, reason="r", by="me", deadline=Deadline.never())
+        clock.run(70)
+        remove(self, url, deadline)
+
+    monkeypatch.setattr(contents.Contents, "remove", slow)
+
+    assert run(clock.invocation(270)) == {"purged": 0, "resumed": 0, "remaining": False, "held": 2}
+    assert len(bucket.left()) == 1
+    assert len(rows(world)) == 2

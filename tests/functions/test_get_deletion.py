@@ -69,6 +69,20 @@ def test_a_deletion_that_matched_nothing_leaves_a_record_too() -> None:
     assert (told["family"], told["state"]) == ("pull", "done")
     assert {name: told[name] for name in NONE} == NONE
     assert states(done) == []
+    for shown in (told, call(list_deletions).data["deletions"][0]):
+        assert "restorable_until" not in shown
+
+
+def test_what_was_deleted_by_others_is_not_restorable_by_this_one(world: World) -> None:
+    event = world.event(1)
+    first = call(delete_batch, path={"id": PULL}, body={"message_ids": [event]})
+    again = call(delete_batch, path={"id": PULL}, body={"message_ids": [event]})
+
+    assert "restorable_until" not in look(again).data
+    [item] = world.items()
+    assert look(first).data["restorable_until"] == item["purge_at"]
+    listed = {each["id"]: each.get("restorable_until") for each in call(list_deletions).data["deletions"]}
+    assert listed == {first.headers["x-request-id"]: item["purge_at"], again.headers["x-request-id"]: None}
 
 
 def test_a_batch_says_how_many_ids_were_asked_for(world: World) -> None:

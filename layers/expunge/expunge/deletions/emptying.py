@@ -14,6 +14,7 @@ from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.deletions.contents import Contents
 from expunge.deletions.due import Due
+from expunge.deletions.holds import Holds
 from expunge.errors import ContentLeft
 from expunge.table import keys
 from expunge.table.store import Item, key
@@ -77,22 +78,23 @@ class Ended:
 class Emptying:
     """Removes objects, several at once, and the records after them."""
 
-    def __init__(self, contents: Contents, write: Write, deadline: Deadline) -> None:
+    def __init__(self, contents: Contents, deadline: Deadline) -> None:
         self._contents = contents
-        self._write = write
         self._deadline = deadline
         self._pool = ThreadPoolExecutor(_AT_ONCE)
 
-    def empty(self, rows: Sequence[Due], begin: Callable[[Sequence[Begun]], None]) -> None:
+    def empty(self, rows: Sequence[Due], write: Write, holds: Holds) -> Sequence[Due]:
         """Remove the rows and what they name; a row that is `left` says why. Raises StoreError.
 
-        `begin` notes that they are being erased: a hold that comes later comes too late.
+        `write` and this begin nothing once the holds by which the rows were chosen are out of date:
+        then those that may not be through are returned, to be decided on again.
         """
         begun = [Begun(row) for row in rows if not self._left(row)]
-        begin(begun)
+        write(begun)
         erased = [each.due for each in begun if each.done]
-        gone = list(self._pool.map(self._remove, erased))
-        self._write([Ended(row) for row, yes in zip(erased, gone, strict=True) if yes])
+        gone = list(self._pool.map(lambda row: holds.usable and self._remove(row), erased))
+        write([Ended(row) for row, yes in zip(erased, gone, strict=True) if yes])
+        return [] if holds.usable else [row for row in rows if not row.removed and row.left is None]
 
     def end(self) -> None:
         """Begin nothing new."""

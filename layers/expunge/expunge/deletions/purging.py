@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from threading import Event
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from expunge.deletions import parking
 from expunge.deletions.brakes import Brakes
 from expunge.deletions.contents import contents
 from expunge.deletions.due import TOMBSTONE_DAYS, Due, Rule
-from expunge.deletions.emptying import Begun, Emptying
+from expunge.deletions.emptying import Emptying
 from expunge.deletions.holds import Holds, InForce
 from expunge.deletions.pace import Pace, Patience
 from expunge.deletions.parking import Waiting
@@ -125,7 +126,7 @@ class _Run:
         self._count = Counter[str]()
         self._left = Counter[str]()
         self._deletions: dict[str, None] = {}
-        self._emptying = Emptying(contents(), self._write, deadline)
+        self._emptying = Emptying(contents(), deadline)
 
     def go(self) -> Purged:
         stopped: StoreError | Braked | None = None
@@ -263,23 +264,21 @@ class _Run:
             self._empty(named)
 
     def _empty(self, rows: Sequence[Due]) -> None:
-        """Remove what has its content in S3; what a hold covers by now is for the next run to set aside."""
-        holds = self._holds.now()
-        held = holds.among(self._store, list(dict.fromkeys(row.found.pk for row in rows)), self._deadline)
-
-        def begin(begun: Sequence[Begun]) -> None:
-            left = list(begun)
-            while left and holds.usable:
-                some = left[: self._pace.rows]
-                left[: len(some)] = self._commit(some, holds)
-
-        self._emptying.empty([row for row in rows if row.found.pk not in held], begin)
-
-    def _write(self, rows: Sequence[RowT]) -> None:
-        left = list(rows)
+        """Remove what has its content in S3; what a hold covers by now is set aside."""
+        left = rows
         while left:
+            holds = self._holds.now()
+            held = holds.among(self._store, list(dict.fromkeys(row.found.pk for row in left)), self._deadline)
+            going = [row for row in left if row.judge(held=row.found.pk in held)]
+            left = self._emptying.empty(going, partial(self._write, holds=holds), holds)
+        self._write([row.moved for row in rows if row.held and row.moved is not None])
+
+    def _write(self, rows: Sequence[RowT], holds: Holds | None = None) -> None:
+        """Write these, as long as the holds by which they were decided are not out of date."""
+        left = list(rows)
+        while left and (holds is None or holds.usable):
             some = left[: self._pace.rows]
-            left[: len(some)] = self._commit(some)
+            left[: len(some)] = self._commit(some, holds)
 
     def _commit(self, rows: Sequence[RowT], holds: Holds | None = None) -> Sequence[RowT]:
         """Write these in one transaction, and return those for which it was too large.

@@ -69,6 +69,8 @@ class Record:
     doubtful: set[str] = field(default_factory=set)
     already: dict[str, str] = field(default_factory=dict)
     error: dict[str, str] | None = None
+    took_some: bool = False
+    """Whether it has flagged messages, where their ids were not read."""
     stored: bool = False
     """Whether the table has it."""
     revision: int = 0
@@ -87,6 +89,17 @@ class Record:
     def complete(self) -> bool:
         """Whether nothing is left to be done or to be found out."""
         return self.progress is Progress.DONE and self.busy_until is None
+
+    @property
+    def restorable_until(self) -> str | None:
+        """Until when its messages can be restored; None if it has flagged none, as far as is known for good.
+
+        What a deletion of channel history flags is not counted.
+        """
+        if self.deletion is None:
+            return None
+        none = not self.taken and not self.took_some and self.busy_until is None
+        return None if none and "channels" not in self.about else self.deletion.purge_at
 
     @property
     def busy(self) -> bool:
@@ -184,6 +197,7 @@ class Record:
             doubtful=_set(ids, item, "doubtful"),
             already=json.loads(text.get("already", "{}")),
             error=json.loads(text["problem"]) if "problem" in text else None,
+            took_some="taken" in item,
             stored=True,
             revision=int(item["revision"]["N"]) if "revision" in item else 0,
         )
@@ -254,9 +268,9 @@ class Record:
 _ATTRIBUTES = (
     "account_id, request_id, of_family, requested_at, requested_by, about, prefix, keep_until,"
     " plan_expires_at, progress, busy_until, flagged_at, flagged_by, restorable_until, problem, already,"
-    " revision"
+    " revision, taken"
 )
-_WITH_IDS = f"{_ATTRIBUTES}, ids, taken, doubtful"
+_WITH_IDS = f"{_ATTRIBUTES}, ids, doubtful"
 
 
 def find(store: Store, account_id: str, request_id: str, deadline: Deadline) -> Record | None:

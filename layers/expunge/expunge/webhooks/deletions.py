@@ -87,7 +87,7 @@ def describe(record: Record, found: list[Standing] | None = None) -> dict[str, A
         "requested_by": record.requested_by,
         **about,
         **(counts(found) if found is not None else {}),
-        "restorable_until": record.deletion.purge_at if record.deletion is not None else None,
+        "restorable_until": record.restorable_until,
         "expires_at": record.plan_expires_at if record.deletion is None else None,
         "error": record.error,
     }

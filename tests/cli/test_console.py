@@ -1,0 +1,334 @@
+"""What the console's pages are given, over ASGI on moto's table, and who is refused it."""
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import click
+import pytest
+
+import delete_inbound_messages
+from cli.console.application import About, Console
+from cli.console.proxy import Proxy, check_url
+from cli.events import Response
+from cli.gateway import Message, Receive, Send, write_response
+from expunge.table import keys
+from tests.world import ACCOUNT, KEY, World, call, message_id
+
+HOST = {"host": "127.0.0.1:3000"}
+HOSTILE = "<img src=x onerror=alert(1)>\u202e\"'&"
+
+
+class Answered:
+    """What came back."""
+
+    def __init__(self, sent: list[Message]) -> None:
+        self.status = sent[0]["status"]
+        self.headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        self.body: bytes = sent[1]["body"]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def ask(
+    application: Any,
+    target: str,
+    method: str = "GET",
+    headers: dict[str, str] | None = None,
+    body: bytes = b"",
+) -> Answered:
+    path, _, query = target.partition("?")
+    given = HOST if headers is None else headers
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in given.items()],
+        "client": ("127.0.0.1", 50000),
+        "http_version": "1.1",
+    }
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(application(scope, receive, send))
+    return Answered(sent)
+
+
+async def api(_scope: Message, _receive: Receive, send: Send) -> None:
+    await write_response(send, Response.message(404, "the API"))
+
+
+@pytest.fixture
+def console(world: World) -> Console:
+    return Console(api, About(api="http://127.0.0.1:3000", demo=True), world.store)
+
+
+def deleted(world: World, *numbers: int) -> str:
+    """Delete messages by a request, and give its id."""
+    world.api_key()
+    for number in numbers:
+        world.message(number, status="queued")
+    reply = call(delete_inbound_messages.handler, query={"status": "queued"})
+    assert reply.data["deleted"] == len(numbers)
+    return str(reply.body["meta"]["request_id"])
+
+
+def test_messages_are_counted_by_family_and_state(console: Console, world: World) -> None:
+    deleted(world, 1, 2)
+    world.message(3)
+    world.event(4)
+    tombstone = {"pk": keys.message("OUTBOUND", ACCOUNT, message_id(5)), "sk": keys.MESSAGE}
+    world.store.client.put_item(
+        TableName=world.store.table,
+        Item={name: {"S": value} for name, value in tombstone.items()}
+        | {"purged_at": {"S": "2026-04-05T14:23:11.000Z"}, "keep_until": {"N": "1893456000"}},
+    )
+
+    counted = ask(console, "/console/overview").json
+
+    assert counted["families"] == {
+        "inbound": {"live": 1, "bin": 2, "gone": 0},
+        "pull": {"live": 1, "bin": 0, "gone": 0},
+        "outbound": {"live": 0, "bin": 0, "gone": 1},
+        "linked": {"live": 0, "bin": 0, "gone": 0},
+        "channel": {"live": 0, "bin": 0, "gone": 0},
+    }
+    assert counted["complete"] is True
+    [gone] = ask(console, "/console/messages?family=outbound&state=gone").json["messages"]
+    assert (gone["id"], gone["purged_at"], gone["keep_until"]) == (
+        message_id(5),
+        "2026-04-05T14:23:11.000Z",
+        "2030-01-01T00:00:00.000Z",
+    )
+
+
+def test_the_bin_says_who_when_and_until_when(console: Console, world: World) -> None:
+    request_id = deleted(world, 1)
+    [row] = ask(console, f"/console/messages?family=inbound&state=bin&owner={ACCOUNT}").json["messages"]
+    assert row["id"] == message_id(1)
+    assert row["delete_request_id"] == request_id
+    assert row["deleted_by"].startswith("key_")
+    assert row["deleted_at"] < row["purge_at"]
+    assert ask(console, "/console/messages?family=inbound&state=bin&owner=acc_2").json == {"messages": []}
+    assert ask(console, "/console/messages?family=inbound&state=live").json == {"messages": []}
+
+
+def test_a_message_is_shown_with_its_content_as_dump_prints_it(console: Console, world: World) -> None:
+    world.message(1, payload={"text": HOSTILE})
+    [row] = ask(console, "/console/messages?family=inbound&state=live").json["messages"]
+    shown = ask(console, f"/console/message?key={row['key'].replace('#', '%23')}").json
+    assert (shown["kind"], shown["id"]) == ("inbound_message", message_id(1))
+    assert shown["payload"] == {"text": HOSTILE}
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        (
+            "/console/messages?family=letters&state=live",
+            "family must be one of inbound, pull, outbound, linked, ",
+        ),
+        ("/console/messages?family=pull&state=lost", "state must be one of live, bin, gone."),
+        ("/console/messages?family=pull&state=live&cursor=x", "cursor must be one that an answer gave."),
+        ("/console/message?key=API_KEY%23abc", "there is no such message any more."),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_answered_with_a_sentence(
+    console: Console, target: str, sentence: str
+) -> None:
+    answer = ask(console, target)
+    assert answer.status == 400
+    assert answer.json["message"].startswith(sentence)
+
+
+def test_keys_and_secrets_cannot_be_looked_at(console: Console, world: World) -> None:
+    world.api_key()
+    [item] = world.store.client.scan(TableName=world.store.table)["Items"]
+    pk = item["pk"]["S"].replace("#", "%23")
+    assert ask(console, f"/console/message?key={pk}").status == 400
+    assert KEY.encode() not in b"".join(
+        ask(console, path).body for path in ("/console/about", "/console/overview", "/console/deletions")
+    )
+
+
+def test_a_deletion_is_listed_looked_up_and_restored_by_the_operator(console: Console, world: World) -> None:
+    request_id = deleted(world, 1, 2)
+
+    [listed] = ask(console, "/console/deletions").json["deletions"]
+    found = ask(console, f"/console/deletions/{request_id}").json
+    restored = ask(
+        console,
+        f"/console/deletions/{request_id}/restore",
+        "POST",
+        HOST | {"content-type": "application/json"},
+        json.dumps({"message_ids": [message_id(1)]}).encode(),
+    )
+
+    assert (listed["id"], listed["account_id"], listed["filters"]["status"]) == (
+        request_id,
+        ACCOUNT,
+        ["queued"],
+    )
+    assert found["deletion"]["deleted"] == 2
+    assert [each["state"] for each in found["messages"]] == ["deleted", "deleted"]
+    assert restored.json == {"restored": 1}
+    [row] = ask(console, "/console/messages?family=inbound&state=live").json["messages"]
+    assert (row["id"], row["restored_by"]) == (message_id(1), "operator")
+
+
+def test_a_restore_must_be_json_and_name_what_is_there(console: Console, world: World) -> None:
+    request_id = deleted(world, 1)
+    target, kind = f"/console/deletions/{request_id}/restore", {"content-type": "application/json"}
+    form = ask(console, target, "POST", HOST | {"content-type": "text/plain"}, b"{}")
+    none = ask(console, target, "POST", HOST | kind, b'{"message_ids": []}')
+    unknown = ask(console, "/console/deletions/req_nobody/restore", "POST", HOST | kind, b"{}")
+    assert (form.status, none.status, unknown.status) == (400, 400, 409)
+    assert unknown.json["message"].startswith("there is no deletion with the id 'req_nobody'")
+    assert ask(console, f"/console/deletions/{request_id}").json["deletion"]["deleted"] == 1
+
+
+PATHS = ("/", "/docs", "/openapi.json", "/assets/console.js", "/console/about", "/console/overview")
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "console.example:3000"},
+        HOST | {"origin": "https://page.example"},
+        HOST | {"sec-fetch-site": "cross-site", "sec-fetch-mode": "cors"},
+        HOST | {"sec-fetch-site": "same-site"},
+    ],
+)
+def test_a_page_from_elsewhere_is_refused(console: Console, path: str, headers: dict[str, str]) -> None:
+    assert ask(console, path, headers=headers).status == 403
+
+
+def test_a_link_from_elsewhere_leads_to_the_pages_and_not_to_what_they_read(console: Console) -> None:
+    followed = HOST | {
+        "sec-fetch-site": "cross-site",
+        "sec-fetch-mode": "navigate",
+        "sec-fetch-dest": "document",
+    }
+    assert [ask(console, path, headers=followed).status for path in PATHS] == [200, 200, 200, 403, 403, 403]
+
+
+def test_the_policy_allows_no_foreign_no_inline_and_no_framing(console: Console) -> None:
+    for path in PATHS:
+        answer = ask(console, path)
+        directives = dict(
+            each.strip().partition(" ")[::2] for each in answer.headers["content-security-policy"].split(";")
+        )
+        assert directives["default-src"] == "'none'"
+        assert directives["script-src"] == directives["style-src"] == directives["connect-src"] == "'self'"
+        assert directives["frame-ancestors"] == "'none'"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == "no-store"
+    assert "require-trusted-types-for 'script'" in ask(console, "/").headers["content-security-policy"]
+
+
+def test_without_the_table_nothing_of_it_is_answered_and_the_api_stays_behind(world: World) -> None:
+    del world
+    console = Console(api, About(api="https://api.example", deployed=True), None)
+    assert ask(console, "/console/overview").status == 404
+    about = ask(console, "/console/about").json
+    assert (about["table"], about["api_key"], about["deployed"]) == (False, None, True)
+    assert ask(console, "/v1/deletions").json == {"message": "the API"}
+    assert ask(console, "/assets/../application.py").status == 404
+
+
+def test_the_contract_for_the_pages_is_filled_in_with_the_demo_s_ids(console: Console) -> None:
+    contract = ask(console, "/openapi.json").json
+    assert contract["servers"] == [{"url": "/"}]
+    for path, item in contract["paths"].items():
+        for operation in item.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter.get("in") == "path" and parameter["name"] != "request_id":
+                    assert parameter["example"], path
+    batch = contract["paths"]["/v1/inbound-messages/delete-batch"]["post"]
+    assert len(batch["requestBody"]["content"]["application/json"]["example"]["message_ids"]) == 2
+
+
+class Upstream(BaseHTTPRequestHandler):
+    """An API that tells what it was sent."""
+
+    def do_POST(self) -> None:
+        length = int(self.headers.get("content-length", 0))
+        sent = {
+            "path": self.path,
+            "headers": {name.lower(): value for name, value in self.headers.items()},
+            "body": self.rfile.read(length).decode(),
+        }
+        body = json.dumps(sent).encode()
+        self.send_response(409)
+        for name, value in (
+            ("content-type", "application/json"),
+            ("content-length", str(len(body))),
+            ("set-cookie", "a=b"),
+            ("x-request-id", "req_1"),
+        ):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that http.server has
+        """Say nothing."""
+
+
+@contextmanager
+def upstream() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Upstream) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/prod"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_the_proxy_hands_on_the_key_and_the_answer_and_logs_neither(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    sent = {"authorization": "Bearer hb_live_secret", "idempotency-key": "k", "cookie": "c=1", "x-other": "1"}
+    with upstream() as url:
+        proxy = Proxy(url)
+        answer = ask(proxy, "/v1/a%20b?auth=t0ken", "POST", HOST | sent, b"{}")
+        refused = ask(proxy, "/v1/x", "POST", HOST | {"origin": "https://page.example"})
+    assert (answer.status, answer.headers["x-request-id"]) == (409, "req_1")
+    assert "set-cookie" not in answer.headers
+    received = answer.json
+    assert (received["path"], received["body"]) == ("/prod/v1/a%20b?auth=t0ken", "{}")
+    assert received["headers"]["authorization"] == "Bearer hb_live_secret"
+    assert received["headers"]["idempotency-key"] == "k"
+    assert not {"cookie", "x-other"} & received["headers"].keys()
+    assert refused.status == 403
+    own = [record.getMessage() for record in caplog.records if record.name.startswith("cli")]
+    assert own == ["POST /v1/a%20b 409", "POST /v1/x 403"]
+
+
+def test_an_api_that_is_not_there_is_said_in_a_sentence() -> None:
+    answer = ask(Proxy("http://127.0.0.1:9"), "/v1/deletions")
+    assert answer.status == 502
+    assert answer.json == {"message": "http://127.0.0.1:9 cannot be reached."}
+
+
+@pytest.mark.parametrize(
+    "url", ["api.example", "ftp://api.example", "http://api.example", "https://a.b/?x=1"]
+)
+def test_a_key_is_sent_to_no_address_that_others_could_read_along_with(url: str) -> None:
+    with pytest.raises(click.BadParameter):
+        check_url(click.Context(click.Command("console")), click.Option(["--api"]), url)
