@@ -92,6 +92,7 @@ def test_a_run_in_progress_stops_within_a_thousand_messages_of_a_pause(
     assert 150 - left(world) == result["purged"] <= 100
 
 
+@pytest.mark.slow
 def test_a_run_that_has_removed_as_many_as_one_may_stops_and_says_so(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:

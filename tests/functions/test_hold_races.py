@@ -214,7 +214,7 @@ def look_after(sequence: Sequence[str], interrupted: dict[int, str], delays: Seq
 
 
 @given(st.lists(actions, min_size=2, max_size=6), interruptions, delays)
-@settings(max_examples=6, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
 def test_nothing_held_is_ever_gone(
     sequence: Sequence[str], interrupted: dict[int, str], delays: Sequence[int]
 ) -> None:

@@ -839,7 +839,9 @@ def throttle_above(monkeypatch: pytest.MonkeyPatch, items: int) -> list[int]:
     return sizes
 
 
-@pytest.mark.parametrize("most", [1, 3, 20])
+@pytest.mark.parametrize(
+    "most", [pytest.param(1, marks=pytest.mark.slow), 3, pytest.param(20, marks=pytest.mark.slow)]
+)
 def test_what_is_too_much_at_once_is_purged_within_the_run_in_smaller_transactions(
     world: World, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:

@@ -113,7 +113,7 @@ def service(interrupted: dict[int, str]) -> Iterator[Service]:
 
 
 @given(st.lists(actions, min_size=1, max_size=4), interruptions)
-@settings(max_examples=6, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
 def test_each_message_is_whole_or_gone(sequence: Sequence[str], interrupted: dict[int, str]) -> None:
     look_after(sequence, interrupted)
 

@@ -69,6 +69,7 @@ def metric(logged: Logged, name: str) -> list[float]:
     return [line[name][0] for line in logged() if name in line]
 
 
+@pytest.mark.slow
 def test_large_deletions_do_not_hold_up_a_small_one_by_more_than_a_minute(
     world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
