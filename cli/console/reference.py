@@ -51,9 +51,9 @@ def _fill_in(document: dict[str, Any]) -> None:
             _with_example(_resolved(document, each), values) for each in operation.get("parameters", ())
         ]
         operation["description"] = f"{operation.get('description', '')} The example: {what}.".strip()
-        if body:
+        if "requestBody" in operation:
             operation["requestBody"] = _resolved(document, operation["requestBody"])
-            operation["requestBody"]["content"]["application/json"]["example"] = json.loads(body)
+            operation["requestBody"]["content"]["application/json"]["example"] = json.loads(body or "{}")
 
 
 def _with_example(parameter: dict[str, Any], values: dict[str, str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
@@ -13,13 +14,15 @@ from cli.console.answers import refused, told
 from cli.console.messages import BadQuestion
 from cli.dynamodb import explain, soon
 from cli.events import Request, Response
-from expunge.deletions import holding
+from expunge.deletions import brakes, holding, runs
 from expunge.table.store import Store
 
 Route = Callable[[Store, Request], Any]
 
 _DELETIONS: Final = "/console/deletions"
 _RESTORE: Final = "/restore"
+_RUNS: Final = 50
+"""Runs of the purge that are shown."""
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +62,10 @@ _READS: Final[dict[str, Route]] = {
     _DELETIONS: lambda store, _: deletions.listed(store),
     "/console/holds": lambda store, _: {
         "holds": [each.told() for each in holding.listed(store, soon(), released=True)]
+    },
+    "/console/purge": lambda store, _: {
+        "status": brakes.read(store, soon()).told(),
+        "runs": list(islice(runs.newest(store, soon()), _RUNS)),
     },
 }
 

@@ -31,7 +31,7 @@ const ui = SwaggerUIBundle({
   responseInterceptor: (reply) => {
     const { data, meta } = parsed(reply.text);
     const deleted = data?.deleted > 0 || data?.deleted_count > 0 || data?.already_deleted === false;
-    if (data?.deletion_id) fillIn(data.deletion_id);
+    if (data?.deletion_id) fillIn((planned = data.deletion_id));
     else if (deleted && data.id === undefined && !reply.url.endsWith("/execute")) fillIn(meta.request_id);
     return reply;
   },
@@ -70,14 +70,29 @@ function send(block, ready, tries = 100) {
   else if (tries > 0) setTimeout(() => send(block, ready, tries - 1), 50);
 }
 
+// What is carried out must have been planned: then of the demo's events that were cancelled.
+let planned;
+async function plan() {
+  if (planned || !about.api_key) return;
+  const { parameters } = contract.paths["/v1/pull-endpoints/{id}/events/delete-all"].post;
+  const id = parameters.find(({ name }) => name === "id").example;
+  const reply = await fetch(`/v1/pull-endpoints/${id}/events/delete-all?dry_run=true&event_type=order.cancelled`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${about.api_key}` },
+  });
+  planned = parsed(await reply.text()).data?.deletion_id;
+  if (planned) ui.getSystem().specActions.changeParam(["/v1/deletions/{request_id}/execute", "post"], "request_id", "path", planned, false);
+}
+
 // A button beside each call that opens it and makes it.
 function tryIt(system) {
   const { React } = system;
   const button = (Original) => (props) => {
     const { path, method, tag, operationId } = props.operationProps.toJS();
-    const run = (event) => {
+    const run = async (event) => {
       event.stopPropagation();
       const block = event.currentTarget.closest(".opblock");
+      if (path.endsWith("/execute")) await plan();
       system.layoutActions.show(["operations", tag, operationId], true);
       send(block, () => system.specSelectors.specResolvedSubtree(["paths", path, method]));
     };

@@ -2,17 +2,21 @@ import { datum, h, note, state, table, time } from "./dom.js";
 import { named } from "./overview.js";
 import { ask } from "./service.js";
 
-export const title = "Holds";
+export const title = "Holds and purge";
 
 export async function show() {
-  const { holds } = await ask("/console/holds");
+  const [{ holds }, { status, runs }] = await Promise.all([ask("/console/holds"), ask("/console/purge")]);
   const inForce = holds.filter((each) => !each.released_at);
   const released = holds.filter((each) => each.released_at);
   return [
-    h("h1", { tabindex: "-1" }, "Holds"),
+    h("h1", { tabindex: "-1" }, "Holds and purge"),
+    h("h2", {}, "Holds"),
     h("p", { class: "lead" }, "What is held can be deleted and restored, but is neither purged nor erased."),
     inForce.length ? list("Holds in force", inForce) : note("Nothing is held. ", h("code", {}, "expunge hold place --account ID --reason TEXT"), " keeps an account's messages."),
-    released.length > 0 && [h("h2", {}, "Released"), list("Released holds", released)],
+    released.length > 0 && list("Released holds", released),
+    h("h2", {}, "Purge"),
+    h("p", {}, paused(status)),
+    runs.length ? history(runs) : note("No run has removed anything yet."),
   ];
 }
 
@@ -30,6 +34,28 @@ function list(caption, holds) {
       ...(holds.some((row) => row.released_at) ? [["Released", (row) => time(row.released_at)]] : []),
     ],
     holds,
+  );
+}
+
+function paused({ paused: stopped, since, by }) {
+  if (!stopped) return [state("running"), " What is due is removed on schedule."];
+  return [state("paused"), " since ", time(since), by && [" by ", datum(by)], ". ", h("code", {}, "expunge purge resume"), " lets it go on."];
+}
+
+function history(runs) {
+  const number = (name) => (row) => String(row[name] ?? "–");
+  return table(
+    "Runs, newest first",
+    [
+      ["Started", (row) => time(row.started_at)],
+      ["Ended", (row) => time(row.ended_at)],
+      ["Purged", number("purged"), "number"],
+      ["Resumed", number("resumed"), "number"],
+      ["Held", number("held"), "number"],
+      ["More left", (row) => (row.remaining === undefined ? datum("") : row.remaining ? "yes" : "no")],
+      ["Stopped by", (row) => datum(row.stopped)],
+    ],
+    runs,
   );
 }
 
