@@ -55,7 +55,7 @@ async function one(id, again) {
     h("p", {}, state(deletion.state)),
     tally(deletion),
     facts(deletion),
-    restorable && h("div", { class: "actions" }, h("button", { type: "button", class: "main", onclick: () => restore() }, `Restore all ${deletion.deleted}`), h("span", { class: "soft" }, "They get back their status, place in time and content.")),
+    restorable && h("div", { class: "actions" }, h("button", { type: "button", class: "main", onclick: () => restore() }, deletion.deleted === 1 ? "Restore it" : `Restore all ${deletion.deleted}`), h("span", { class: "soft" }, "What is restored has its old status, place in time and content.")),
     messages === undefined
       ? note("The messages of channel history are counted, not listed. ", h("a", { href: "#/messages?family=channel&state=bin" }, "Channel messages in the bin"))
       : messagesTable(messages, restore),

@@ -50,7 +50,7 @@ export async function show() {
 function sentence({ complete, next_purge: due }) {
   if (!complete) return "The table is too large to be counted at a glance: this is the part that three seconds read.";
   if (!due) return "The bin is empty.";
-  return Date.parse(due) <= Date.now() ? "Something in the bin is due: the next run of the purge takes it away." : `What is in the bin is purged ${away(due)} at the earliest.`;
+  return Date.parse(due) <= Date.now() ? "Something in the bin is due: the next run of the purge takes it away, unless it is held." : `What is in the bin is purged ${away(due)} at the earliest.`;
 }
 
 export function deletionsTable(caption, rows) {
