@@ -89,6 +89,17 @@ deploy: build ## build, then deploy to AWS, asking for every parameter
 audit: .venv-checkov/installed ## hold the template to checkov's rules; exceptions are in .checkov.yaml
 	.venv-checkov/bin/checkov
 
+# What builds the site is of no use to anything else, so it lives apart as well.
+.venv-docs/installed: requirements-docs.txt
+	$(PYTHON) -m venv --clear .venv-docs
+	.venv-docs/bin/$(RECENT_PIP)
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.txt
+	@touch $@
+
+.PHONY: docs
+docs: .venv-docs/installed ## build the documentation as a site in .site, and check its links
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --config-file site/mkdocs.yml
+
 LOCK = .venv-lock/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --upgrade
 .PHONY: lock
 lock: ## pin the newest versions of everything, with hashes
@@ -100,4 +111,5 @@ lock: ## pin the newest versions of everything, with hashes
 	$(LOCK) --universal --python-version 3.11 --group browser --constraints requirements-dev.txt \
 		--output-file requirements-browser.txt
 	echo aws-sam-cli | $(LOCK) --universal --python-version 3.11 --output-file requirements-sam.txt -
+	echo mkdocs-material | $(LOCK) --universal --python-version 3.11 --output-file requirements-docs.txt -
 	echo checkov | $(LOCK) --universal --python-version 3.11 --output-file requirements-checkov.txt -

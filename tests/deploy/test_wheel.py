@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -70,7 +71,8 @@ def served(expunge: Path) -> Iterator[tuple[str, str]]:
 
 
 def test_it_says_its_version(expunge: Path) -> None:
-    assert run(expunge, "--version", cwd=expunge.parent) == "expunge 0.1.0\n"
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert run(expunge, "--version", cwd=expunge.parent) == f"expunge {version}\n"
 
 
 def test_it_serves_the_demo(served: tuple[str, str]) -> None:
