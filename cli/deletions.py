@@ -9,7 +9,7 @@ import click
 from cli.dynamodb import client as connect
 from cli.dynamodb import soon, store_options
 from cli.key import places
-from cli.listing import Format, format_option, print_one, print_rows
+from cli.listing import Columns, Format, format_option, print_one, print_rows
 from cli.template import functions
 from expunge.deletions import record as records
 from expunge.deletions.record import Progress, Record
@@ -25,13 +25,12 @@ _BATCH: Final = 100
 """Items that BatchGetItem takes."""
 
 
-COLUMNS: Final = {
+COLUMNS: Final[Columns] = {
     "id": "id",
-    "account": "account_id",
-    "sub key": "sub_key",
     "family": "family",
     "state": "state",
     "requested (UTC)": "requested_at",
+    "account or sub key": ("account_id", "sub_key"),
     "by": "requested_by",
     "filters": "filters",
     "restorable until (UTC)": "restorable_until",

@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from cli import settings
 from cli.dynamodb import client as connect
 from cli.dynamodb import store_options
-from cli.listing import Format, Row, format_option, print_rows
+from cli.listing import Columns, Format, Row, format_option, print_rows
 from expunge.table import keys
 from expunge.table.flags import is_tombstone
 from expunge.table.records import MESSAGE_KINDS
@@ -26,15 +26,13 @@ if TYPE_CHECKING:
 State = Literal["live", "deleted", "all"]
 STATES: Final[tuple[State, ...]] = ("live", "deleted", "all")
 
-COLUMNS: Final = {
+COLUMNS: Final[Columns] = {
+    "id": ("id", "timetoken"),
     "kind": "kind",
-    "account": "account_id",
-    "sub key": "sub_key",
-    "channel": "channel",
-    "id": "id",
-    "timetoken": "timetoken",
-    "status": "status",
     "deleted (UTC)": "deleted_at",
+    "status": "status",
+    "account or sub key": ("account_id", "sub_key"),
+    "channel": "channel",
     "by": "deleted_by",
     "request": "delete_request_id",
     "purged from (UTC)": "purge_at",

@@ -9,7 +9,7 @@ import click
 
 from cli.dynamodb import client as connect
 from cli.dynamodb import soon, store_options
-from cli.listing import Format, format_option, print_rows
+from cli.listing import Columns, Format, format_option, print_rows
 from expunge.deletions import holding
 from expunge.deletions.covered import Covered
 from expunge.deletions.presence import not_there
@@ -23,12 +23,10 @@ by_option = click.option(
 )
 
 
-COLUMNS: Final = {
+COLUMNS: Final[Columns] = {
     "id": "id",
-    "account": "account_id",
-    "endpoint": "endpoint_id",
-    "sub key": "sub_key",
-    "channel": "channel",
+    "account or sub key": ("account_id", "sub_key"),
+    "endpoint or channel": ("endpoint_id", "channel"),
     "messages": "messages",
     "reason": "reason",
     "by": "by",

@@ -11,7 +11,7 @@ import click
 
 from cli.dynamodb import client as connect
 from cli.dynamodb import soon, store_options
-from cli.listing import Format, Row, format_option, print_rows
+from cli.listing import Columns, Format, Row, format_option, print_rows
 from expunge import timestamps
 from expunge.table import keys
 from expunge.table.items import key_id, writes
@@ -155,7 +155,7 @@ def places(store: Store, account: str | None, key_id: str = "") -> Iterator[tupl
 
 
 _TEXTS: Final = ("key_id", "account_id", "label", "created_at", "last_used_on", "expires_at", "revoked_at")
-COLUMNS: Final = {
+COLUMNS: Final[Columns] = {
     "id": "key_id",
     "account": "account_id",
     "label": "label",

@@ -14,10 +14,20 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Row = Mapping[str, Any]
+Columns = Mapping[str, str | tuple[str, ...]]
+"""A column's heading to the field that is shown there, or to several of which a row has one; first the ones
+that matter most."""
+
 Format = Literal["table", "json"]
 
 SHOWN: Final = 500
 """Rows that a table has at most; the count below it is of all."""
+
+_FEWEST: Final = 2
+"""Columns that a table has however narrow the terminal."""
+
+_GAP: Final = 2
+"""Blanks between two columns."""
 
 _WIDTH: Final = 160
 """Characters of a table that goes to a file or a pager."""
@@ -37,7 +47,7 @@ def format_option(command: Command) -> Command:
 
 def print_rows(
     rows: Iterable[Row],
-    columns: Mapping[str, str],
+    columns: Columns,
     form: Format,
     *,
     noun: str,
@@ -45,8 +55,8 @@ def print_rows(
 ) -> None:
     """Print rows as they come, as JSON lines; or the first of them in a table, and how many there are.
 
-    `columns` maps a column's heading to the field that is shown there; columns that would be empty are left
-    out. `noun` is what one row is, `state` tells in what states the rows are counted.
+    Columns that would be empty are left out, and the last ones where the terminal is too narrow, which is
+    said. `noun` is what one row is, `state` tells in what states the rows are counted.
     """
     if form == "json":
         for row in rows:
@@ -115,24 +125,34 @@ def _summary(total: int, shown: int, noun: str, counted: Mapping[str, int]) -> s
     return said
 
 
-def _print_table(rows: Iterable[Row], columns: Mapping[str, str]) -> None:
+def _print_table(rows: Iterable[Row], columns: Columns) -> None:
     from rich import box  # noqa: PLC0415 - takes a tenth of a second to import, which a pipe need not wait for
+    from rich.cells import cell_len  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    cells = [[_cell(row.get(field)) for field in columns.values()] for row in rows]
+    headings, console = list(columns), _console()
+    cells = [[_cell(row, fields) for fields in columns.values()] for row in rows]
     used = [at for at in range(len(columns)) if any(row[at] for row in cells)]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for at in used:
+    widths = [max(cell_len(text) for text in (headings[at], *(row[at] for row in cells))) for at in used]
+    fitting = next(
+        (n for n in range(len(used), _FEWEST, -1) if sum(widths[:n]) + n * _GAP <= console.width), _FEWEST
+    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, _GAP, 0, 0))
+    for at in used[:fitting]:
         # What does not fit goes on in the next line: an id that is cut off cannot be copied.
-        table.add_column(list(columns)[at], overflow="fold")
+        table.add_column(headings[at], overflow="fold")
     for row in cells:
-        table.add_row(*(Text(row[at]) for at in used))
-    _console().print(table)
+        table.add_row(*(Text(row[at]) for at in used[:fitting]))
+    console.print(table)
+    if used[fitting:]:
+        left_out = ", ".join(headings[at] for at in used[fitting:])
+        click.echo(f"The terminal is too narrow for: {left_out}.")
 
 
-def _cell(value: Any) -> str:
-    text = plain(value)
+def _cell(row: Row, fields: str | tuple[str, ...]) -> str:
+    names = (fields,) if isinstance(fields, str) else fields
+    text = plain(next((row[name] for name in names if name in row), None))
     return time(text) if _is_time(text) else text
 
 

@@ -16,7 +16,7 @@ from cli.dynamodb import client as connect
 from cli.dynamodb import explain, soon, store_options
 from cli.environment import environment
 from cli.hold import by_option
-from cli.listing import Format, format_option, print_rows
+from cli.listing import Columns, Format, format_option, print_rows
 from cli.progress import bar, stoppable, watched
 from cli.sandbox import Context
 from cli.template import functions
@@ -32,7 +32,7 @@ _LONG: Final = 86_400
 """Seconds for what counts but changes nothing."""
 
 
-COLUMNS: Final = {
+COLUMNS: Final[Columns] = {
     "started (UTC)": "started_at",
     "ended (UTC)": "ended_at",
     "purged": "purged",

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from cli import listing
-from cli.listing import print_one, print_rows
+from cli.listing import Columns, print_one, print_rows
 from cli.main import run
 from tests.world import ACCOUNT, World
 
-COLUMNS = {"name": "name", "when": "at", "of": "of", "empty": "nothing"}
+COLUMNS: Columns = {"name": ("nick", "name"), "when": "at", "of": "of", "empty": "nothing"}
 ROWS = [
     {"name": "first", "at": "2026-04-05T14:23:11.123Z", "of": ["a", "b"], "good": True},
     {"name": "second", "at": "2026-04-06T14:23:11+02:00", "of": {"limit": 3}, "good": False},
@@ -36,6 +36,16 @@ def test_a_person_gets_a_table_without_empty_columns_and_a_count(capsys: Capture
         ["second", "2026-04-06T14:23:11+02:00", '{"limit":', "3}"],
         ["2", "rows:", "1", "bad,", "1", "good"],
     ]
+
+
+def test_a_narrow_terminal_gets_the_columns_that_matter_most(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_WIDTH", 40)
+    print_rows(ROWS, COLUMNS, "table", noun="row")
+    out = capsys.readouterr().out
+    assert "limit" not in out
+    assert out.splitlines()[-2:] == ["The terminal is too narrow for: of.", "2 rows"]
 
 
 def test_nothing_is_counted_too(capsys: Captured) -> None:
