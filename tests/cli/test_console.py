@@ -15,8 +15,11 @@ import pytest
 import delete_inbound_messages
 from cli.console.application import About, Console
 from cli.console.proxy import Proxy, check_url
+from cli.dynamodb import soon
 from cli.events import Response
 from cli.gateway import Message, Receive, Send, write_response
+from expunge.deletions import brakes, holding
+from expunge.deletions.covered import Covered
 from expunge.table import keys
 from tests.world import ACCOUNT, KEY, World, call, message_id
 
@@ -332,3 +335,15 @@ def test_an_api_that_is_not_there_is_said_in_a_sentence() -> None:
 def test_a_key_is_sent_to_no_address_that_others_could_read_along_with(url: str) -> None:
     with pytest.raises(click.BadParameter):
         check_url(click.Context(click.Command("console")), click.Option(["--api"]), url)
+
+
+def test_holds_and_the_purge_s_state_are_told_as_the_commands_print_them(
+    console: Console, world: World
+) -> None:
+    covered = Covered(account_id=ACCOUNT)
+    placed = holding.place(world.store, covered, reason=HOSTILE, by="counsel", deadline=soon())
+    brakes.write(world.store, paused=True, by="operator", deadline=soon())
+
+    assert ask(console, "/console/holds").json == {"holds": [placed.told()]}
+    purge = ask(console, "/console/purge").json
+    assert (purge["status"]["paused"], purge["status"]["by"], purge["runs"]) == (True, "operator", [])
