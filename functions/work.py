@@ -16,7 +16,6 @@ from expunge.errors import OutOfTime, PurgeFailed, Throttled, Unavailable
 from expunge.history.carrying_out import State, Work
 from expunge.history.notes import Place
 from expunge.settings import settings
-from expunge.spreading import of_sweep
 from expunge.table import keys
 from expunge.table.store import store
 from expunge.telemetry import count, logger
@@ -49,7 +48,7 @@ def handler(event: Any, context: Context) -> dict[str, Any]:
 
 def run(body: str, context: Context) -> dict[str, Any]:
     """Do what the handler does with the body of a message."""
-    task = Task.of(body)
+    task = Task.of_body(body)
     deadline = _slice(context)
     if work.current(store(), deadline).id != task.round:
         count("purge", TasksDropped=1)
@@ -72,7 +71,7 @@ def _purge(task: Task, deadline: Deadline) -> tuple[dict[str, int], Sequence[Tas
     if now > timestamps.now() + _AHEAD:
         raise MalformedTask("its time is ahead of the clock")
     rule = Rule(now, timedelta(days=settings().retention_days), settings().tombstone_days)
-    shards = [keys.bin_shards()[task.shard or 0]]
+    shards = [keys.bin_shards()[number] for number in task.shards]
     purged = remove_due_in(shards, store(), rule, deadline, Brakes(store(), 0, deadline))
     count("purge", Purged=purged.removed, DatedAnew=purged.dated_anew)
     if isinstance(purged.stopped, Unavailable):
@@ -84,12 +83,13 @@ def _purge(task: Task, deadline: Deadline) -> tuple[dict[str, int], Sequence[Tas
 
 def _sweep(task: Task, deadline: Deadline) -> tuple[dict[str, int], Sequence[Task], float]:
     place = Place(task.pk, task.sk)
-    part = Work(store(), place, deadline, task.shard)
+    part = Work(store(), place, deadline, None if task.of == 1 else frozenset(task.shards))
     part.go_on(until=0)
     count("channel", Deleted=part.deleted)
     again: Sequence[Task] = []
     if part.state is State.WAITING:
         again = [task]
     elif part.state is State.OPEN:
-        again = [task] if task.shard is not None else of_sweep(Round(task.round), place, divided=True)
+        # What takes longer than a slice is divided.
+        again = [task] if task.of > 1 else work.of_sweep(Round(task.round), *place, divided=True)
     return {"deleted": part.deleted}, again, _LAG if part.state is State.WAITING else 0

@@ -497,10 +497,10 @@ def work(_: Handler, world: World, recorder: Recorder, monkeypatch: pytest.Monke
     with _work_queue(monkeypatch):
         later = timestamps.now() + timedelta(days=40)
         monkeypatch.setattr(timestamps, "now", lambda: later)
-        whole = spread.Task("sweep", round_.id, pk=place.pk, sk=place.sk)
-        parts = [spread.Task("sweep", round_.id, part, pk=place.pk, sk=place.sk) for part in range(16)]
+        [whole] = spread.of_sweep(round_, *place, divided=False)
+        parts = [spread.Task("sweep", round_.id, part, 2, pk=place.pk, sk=place.sk) for part in range(2)]
         until = timestamps.millis(later)
-        shards = [spread.Task("bin", round_.id, shard, until) for shard in range(keys.BIN_SHARDS)]
+        shards = spread.of_bin(round_, until)
         with monkeypatch.context() as patch, recorder.recording():
             patch.setattr(passes, "soft_delete", lambda *_: Shortfall(OutOfTime()))
             assert run(whole.body(), RunningOut())["task"] == "again"

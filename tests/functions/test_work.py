@@ -33,6 +33,7 @@ DELETED = {
     "purge_at": "2026-05-02T00:00:00.000Z",
 }
 MESSAGES = 16
+WORKERS = 5
 
 
 class Queue:
@@ -57,9 +58,12 @@ def queue(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
     del world
     queue = Queue()
     monkeypatch.setenv("WORK_QUEUE_URL", queue.url)
-    deployment.work_queue.cache_clear()
+    monkeypatch.setenv("WORK_CONCURRENCY", str(WORKERS))
+    for cached in (deployment.work_queue, deployment.work_concurrency):
+        cached.cache_clear()
     yield queue
-    deployment.work_queue.cache_clear()
+    for cached in (deployment.work_queue, deployment.work_concurrency):
+        cached.cache_clear()
 
 
 @pytest.fixture
@@ -105,8 +109,9 @@ def test_what_a_run_leaves_is_done_by_workers_and_the_counts_add_up(
 ) -> None:
     first = too_short(clock)["purged"]
     assert 0 < first < MESSAGES
-    tasks = [Task.of(body) for body in queue.take()]
-    assert sorted(task.shard or 0 for task in tasks) == list(range(keys.BIN_SHARDS))
+    tasks = [Task.of_body(body) for body in queue.take()]
+    assert sorted(shard for task in tasks for shard in task.shards) == list(range(keys.BIN_SHARDS))
+    assert len(tasks) == WORKERS
 
     replies = [done(task.body()) for task in tasks]
 
@@ -229,8 +234,15 @@ def test_a_store_that_fails_raises_so_that_the_queue_brings_the_task_again(
     assert queue.take() == []
 
 
-GOOD = {"work": "bin", "round": "r", "shard": 3, "until": "2026-10-01T00:00:00.000Z"}
-SWEEP = {"work": "sweep", "round": "r", "pk": "SWEEP#sub-c-1", "sk": "2026-10-01T00:00:00.000Z#req_1"}
+GOOD = {"work": "bin", "round": "r", "part": 3, "of": 4, "until": "2026-10-01T00:00:00.000Z"}
+SWEEP = {
+    "work": "sweep",
+    "round": "r",
+    "part": 0,
+    "of": 1,
+    "pk": "SWEEP#sub-c-1",
+    "sk": "2026-10-01T00:00:00.000Z#req_1",
+}
 
 
 @pytest.mark.parametrize(
@@ -241,10 +253,13 @@ SWEEP = {"work": "sweep", "round": "r", "pk": "SWEEP#sub-c-1", "sk": "2026-10-01
         "[]",
         "null",
         "[" * 3000,
-        GOOD | {"shard": keys.BIN_SHARDS},
-        GOOD | {"shard": -1},
-        GOOD | {"shard": "3"},
-        GOOD | {"shard": True},
+        GOOD | {"part": 4},
+        GOOD | {"part": -1},
+        GOOD | {"part": "3"},
+        GOOD | {"part": True},
+        GOOD | {"of": keys.BIN_SHARDS + 1},
+        GOOD | {"of": 0},
+        GOOD | {"of": 4.0},
         GOOD | {"until": "yesterday"},
         GOOD | {"until": "2999-01-01T00:00:00.000Z"},
         GOOD | {"until": 1},
@@ -253,10 +268,11 @@ SWEEP = {"work": "sweep", "round": "r", "pk": "SWEEP#sub-c-1", "sk": "2026-10-01
         GOOD | {"pk": "x"},
         GOOD | {"work": "everything"},
         GOOD | {"more": 1},
-        {"work": "bin", "round": "r"},
+        {"work": "bin", "round": "r", "part": 0, "of": 1},
+        {"work": "bin", "round": "r", "until": "2026-10-01T00:00:00.000Z"},
         SWEEP | {"pk": "INBOUND#acc_1#1"},
         SWEEP | {"sk": ""},
-        SWEEP | {"shard": 16},
+        SWEEP | {"of": 17},
         SWEEP | {"until": "2026-10-01T00:00:00.000Z"},
         SWEEP | {"sk": "x" * 5000},
     ],
@@ -299,13 +315,14 @@ def test_a_sweep_that_takes_long_is_divided_and_complete_when_each_part_is(
 ) -> None:
     sweep = noted(world, 60)
     round_ = work.begin(world.store, Deadline.never())
-    whole = Task("sweep", round_.id, pk=sweep.place.pk, sk=sweep.place.sk)
+    whole = Task("sweep", round_.id, 0, 1, pk=sweep.place.pk, sk=sweep.place.sk)
     with monkeypatch.context() as patch:
         patch.setattr(passes, "soft_delete", lambda *_: Shortfall(OutOfTime()))
         assert done(whole.body()) == {"deleted": 0, "task": "again"}
 
     parts = queue.take()
-    assert [Task.of(body).shard for body in parts] == list(range(keys.CHANNEL_SHARDS))
+    shards = [shard for body in parts for shard in Task.of_body(body).shards]
+    assert (len(parts), sorted(shards)) == (WORKERS, list(range(keys.CHANNEL_SHARDS)))
     counts = worked_off(queue, parts[1:])
     assert world.sweeps() == 1
     counts += worked_off(queue, parts[:1])
@@ -319,7 +336,7 @@ def test_a_sweep_that_takes_long_is_divided_and_complete_when_each_part_is(
 def test_a_part_waits_until_the_index_shows_all(world: World, queue: Queue) -> None:
     sweep = noted(world, 20, asked_ago=5)
     round_ = work.begin(world.store, Deadline.never())
-    task = Task("sweep", round_.id, 3, pk=sweep.place.pk, sk=sweep.place.sk)
+    task = Task("sweep", round_.id, 3, 4, pk=sweep.place.pk, sk=sweep.place.sk)
     reply = done(task.body())
     assert reply["task"] == "again"
     assert queue.take() == []  # it is delayed
@@ -337,11 +354,11 @@ def test_keysets_and_the_bin_take_turns(due: World, queue: Queue, clock: Clock) 
     clock.run(1)
     assert purge({}, clock.invocation(270))["remaining"] is True
 
-    order = [Task.of(body) for body in queue.take()]
+    order = [Task.of_body(body) for body in queue.take()]
     owners = [task.pk or "bin" for task in order]
     assert set(owners[:3]) == set(owners)
-    assert Counter(owners)["bin"] == keys.BIN_SHARDS
-    assert Counter(owners)["SWEEP#sub-c-few"] == keys.CHANNEL_SHARDS
+    assert Counter(owners)["bin"] == WORKERS
+    assert Counter(owners)["SWEEP#sub-c-few"] == WORKERS
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -355,7 +372,7 @@ def test_however_tasks_are_lost_and_repeated_all_is_purged_once_and_nothing_livi
     for _ in range(2):
         round_ = work.begin(world.store, Deadline.never())
         now = timestamps.millis(timestamps.now())
-        bodies = [Task("bin", round_.id, shard, now).body() for shard in range(keys.BIN_SHARDS)]
+        bodies = [Task("bin", round_.id, part, 8, now).body() for part in range(8)]
         total += worked_off(queue, random.choices(bodies, k=12))["purged"]
     work.end(world.store, Deadline.never())
     result = purge({}, Context())

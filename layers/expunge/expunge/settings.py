@@ -59,6 +59,12 @@ def work_queue() -> str:
     return os.environ.get("WORK_QUEUE_URL", "")
 
 
+@cache
+def work_concurrency() -> int:
+    """Read how many functions may take work from that queue at once."""
+    return int(os.environ.get("WORK_CONCURRENCY", "1"))
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
     """Where a provider of linked accounts is reached: not at all if `base_url` is empty."""

@@ -13,12 +13,10 @@ from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.deletions import work
 from expunge.deletions.purging import oldest_due
-from expunge.deletions.work import Round, Task
 from expunge.errors import StoreError
 from expunge.history import sweeps
 from expunge.history.notes import Place
 from expunge.settings import work_queue
-from expunge.table import keys
 from expunge.table.store import Store
 from expunge.telemetry import count, logger
 
@@ -79,24 +77,13 @@ def hand_over(
 def _spread(store: Store, left: Left, now: datetime, since: str, deadline: Deadline) -> None:
     """Begin a round with tasks for all that is left; a sweep that was there before is divided."""
     new = work.begin(store, deadline)
-    keysets: defaultdict[str, list[Task]] = defaultdict(list)
+    keysets: defaultdict[str, list[work.Task]] = defaultdict(list)
     for place in left.sweeps:
-        keysets[place.pk] += of_sweep(new, place, divided=_asked_at(place) < since)
-    of_bin = _of_bin(new, now) if left.oldest else []
+        keysets[place.pk] += work.of_sweep(new, place.pk, place.sk, divided=_asked_at(place) < since)
+    of_bin = work.of_bin(new, timestamps.millis(now)) if left.oldest else []
     tasks = list(work.in_turns([of_bin, *keysets.values()]))
     work.send(tasks, deadline)
     count("purge", TasksSent=len(tasks))
-
-
-def of_sweep(of: Round, place: Place, *, divided: bool) -> list[Task]:
-    """Give the tasks of a sweep."""
-    parts = range(keys.CHANNEL_SHARDS) if divided else [None]
-    return [Task("sweep", of.id, part, pk=place.pk, sk=place.sk) for part in parts]
-
-
-def _of_bin(of: Round, now: datetime) -> list[Task]:
-    until = timestamps.millis(now)
-    return [Task("bin", of.id, shard, until) for shard in range(keys.BIN_SHARDS)]
 
 
 def _asked_at(place: Place) -> str:

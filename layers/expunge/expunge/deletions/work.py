@@ -18,7 +18,7 @@ from botocore.session import Session
 from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.errors import Unavailable
-from expunge.settings import work_queue
+from expunge.settings import work_concurrency, work_queue
 from expunge.table import keys
 from expunge.table.retries import repeat
 from expunge.table.store import CLIENT_CONFIG, Store
@@ -39,14 +39,16 @@ class MalformedTask(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A shard of the bin, whose `until` is when what may go is due, or a sweep with the key of its note.
+    """Shards of the bin, whose `until` is when what may go is due, or a sweep with the key of its note.
 
-    A sweep's `shard` is the part of it that is meant, None if all of it is.
+    It is part `part` of so many as `of` says: every such shard from that one on. A sweep as a whole is part 0
+    of 1.
     """
 
     work: Literal["bin", "sweep"]
     round: str
-    shard: int | None = None
+    part: int
+    of: int
     until: str = ""
     pk: str = ""
     sk: str = ""
@@ -54,10 +56,16 @@ class Task:
     def body(self) -> str:
         """Write it for the queue."""
         given = {name: getattr(self, name) for name in self.__slots__}
-        return json.dumps({name: value for name, value in given.items() if value not in (None, "")})
+        return json.dumps({name: value for name, value in given.items() if value != ""})
+
+    @property
+    def shards(self) -> range:
+        """Numbers of the shards of the bin, or of the parts of the channels, that it is about."""
+        most = keys.BIN_SHARDS if self.work == "bin" else keys.CHANNEL_SHARDS
+        return range(self.part, most, self.of)
 
     @classmethod
-    def of(cls, body: Any) -> "Task":
+    def of_body(cls, body: Any) -> "Task":
         """Read it. Raises MalformedTask."""
         try:
             if len(body) > _LONGEST:
@@ -71,13 +79,14 @@ class Task:
     def _check(self) -> None:
         texts = (self.work, self.round, self.until, self.pk, self.sk)
         fits = all(isinstance(text, str) for text in texts) and bool(self.round)
+        fits &= {type(self.part), type(self.of)} == {int} and self.part in range(self.of)
         if self.work == "bin":
-            fits &= self.shard in range(keys.BIN_SHARDS) and not self.pk and not self.sk
+            fits &= self.of <= keys.BIN_SHARDS and not self.pk and not self.sk
             timestamps.parse(self.until)
         else:
-            fits &= self.work == "sweep" and not self.until and bool(self.sk)
-            fits &= self.pk.startswith(keys.sweeps("")) and self.shard in (None, *range(keys.CHANNEL_SHARDS))
-        if not fits or isinstance(self.shard, bool):
+            fits &= self.work == "sweep" and self.of <= keys.CHANNEL_SHARDS
+            fits &= self.pk.startswith(keys.sweeps("")) and bool(self.sk) and not self.until
+        if not fits:
             raise MalformedTask("it is no task that this service sends")
 
 
@@ -128,6 +137,22 @@ def send(tasks: Sequence[Task], deadline: Deadline, delay: float = 0) -> None:
         call = partial(_client().send_message_batch, QueueUrl=work_queue(), Entries=entries)
         if repeat(call, deadline).get("Failed"):
             raise Unavailable("Not all tasks could be sent")
+
+
+def of_bin(of: Round, until: str) -> list[Task]:
+    """Give the tasks of the bin, one for each function that may be at work.
+
+    Not one for each shard: a partition of the index takes no more than 1,000 writes a second, and a function
+    can do more than twice that.
+    """
+    parts = min(work_concurrency(), keys.BIN_SHARDS)
+    return [Task("bin", of.id, part, parts, until) for part in range(parts)]
+
+
+def of_sweep(of: Round, pk: str, sk: str, *, divided: bool) -> list[Task]:
+    """Give the tasks of a sweep by the key of its note: one, or one for each function that may be at work."""
+    parts = min(work_concurrency(), keys.CHANNEL_SHARDS) if divided else 1
+    return [Task("sweep", of.id, part, parts, pk=pk, sk=sk) for part in range(parts)]
 
 
 def in_turns(groups: Sequence[Sequence[Task]]) -> Iterator[Task]:

@@ -1,4 +1,4 @@
-"""Carrying out one sweep, or one of the parts that its messages are spread over.
+"""Carrying out one sweep, or some of the parts that its messages are spread over.
 
 A sweep is complete when a pass has deleted nothing that began after the index showed all that was stored
 before the request, or such a pass of each of its parts. Only then does its note give way to a record.
@@ -20,9 +20,6 @@ from expunge.table import keys
 from expunge.table.store import Store
 from expunge.telemetry import logger
 
-PARTS = keys.CHANNEL_SHARDS
-"""Into so many parts a sweep can be divided, one for each partition that a channel is spread over."""
-
 ATTEMPTS = 5
 """Runs that may fail to carry out a sweep before it is set aside."""
 
@@ -43,12 +40,12 @@ class State(Enum):
 
 @dataclass(slots=True)
 class Work:
-    """What a run or a worker does for one sweep, or for one of its parts."""
+    """What a run or a worker does for one sweep, or for some of its parts."""
 
     store: Store
     place: Place
     deadline: Deadline
-    part: int | None = None
+    parts: frozenset[int] | None = None
     state: State = State.OPEN
     deleted: int = 0
     steps: Iterator[None] = field(init=False)
@@ -86,14 +83,14 @@ class Work:
         if set_aside_after is not None and failures >= set_aside_after:
             self.state = State.SET_ASIDE
             return
-        if self.part is not None and self.part in notes.parts_done(item):
+        if self.parts is not None and self.parts <= notes.parts_done(item):
             self.state = State.COMPLETE
             return
         sweep = Sweep.of(item)
         self.state = State.OPEN
         for _ in range(_PASSES):
             began, before = timestamps.now(), self.deleted
-            for deleted in delete_found(self.store, sweep, self.deadline, self.part):
+            for deleted in delete_found(self.store, sweep, self.deadline, self.parts):
                 self.deleted += deleted
                 if deleted and failures:
                     notes.progressed(self.store, self.place, self.deadline)
@@ -113,11 +110,11 @@ class Work:
         self.state = State.COMPLETE if late_enough else State.WAITING
 
     def _all_parts_are_done(self) -> bool:
-        """Note that this part is done. Nothing of what a sweep covers can come into a part that is."""
-        return (
-            self.part is None
-            or len(notes.part_is_done(self.store, self.place, self.part, self.deadline)) == PARTS
-        )
+        """Note that these parts are done. Nothing of what a sweep covers can come into a part that is."""
+        if self.parts is None:
+            return True
+        done = notes.parts_are_done(self.store, self.place, self.parts, self.deadline)
+        return len(done) == keys.CHANNEL_SHARDS
 
     def _failed(self) -> None:
         self.state = State.FAILED

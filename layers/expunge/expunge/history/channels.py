@@ -24,7 +24,7 @@ _PARTS = keys.CHANNEL_SHARDS
 
 
 class Search(NamedTuple):
-    """What is searched for in which channels of a keyset, and with which threads; in one part if given."""
+    """What is searched for in which channels of a keyset, and with which threads; in these parts if given."""
 
     store: Store
     pool: Executor
@@ -32,7 +32,7 @@ class Search(NamedTuple):
     channels: Sequence[str]
     timetokens: range
     deadline: Deadline
-    part: int | None = None
+    parts: frozenset[int] | None = None
 
 
 class _Part(NamedTuple):
@@ -67,8 +67,8 @@ def _parts(search: Search) -> Sequence[_Part]:
     shards: Iterable[int] = range(keys.CHANNEL_SHARDS)
     if search.timetokens.stop - search.timetokens.start < keys.CHANNEL_SHARDS:
         shards = {keys.channel_shard(timetokens.order(timetoken)) for timetoken in search.timetokens}
-    if search.part is not None:
-        shards = {search.part}.intersection(shards)
+    if search.parts is not None:
+        shards = search.parts.intersection(shards)
     parts = [
         _Part(Partition(keys.BY_STATE, keys.live_channel(search.sub_key, channel, shard)))
         for channel in search.channels

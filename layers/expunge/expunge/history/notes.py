@@ -7,7 +7,7 @@ flagged. A keyset's notes are in one partition; an index lists those of all keys
 As long as a note is there it also serves as the deletion's record; `history/records.py` replaces it with one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -182,8 +182,8 @@ def parts_done(item: Item) -> set[int]:
     return {int(part) for part in item["parts_done"]["NS"]} if "parts_done" in item else set()
 
 
-def part_is_done(store: Store, place: Place, part: int, deadline: Deadline) -> set[int]:
-    """Note that nothing is left in a part, and return all such parts; none if the note is gone.
+def parts_are_done(store: Store, place: Place, parts: Iterable[int], deadline: Deadline) -> set[int]:
+    """Note that nothing is left in these parts, and return all such parts; none if the note is gone.
 
     Raises StoreError.
     """
@@ -192,9 +192,9 @@ def part_is_done(store: Store, place: Place, part: int, deadline: Deadline) -> s
             place.pk,
             place.sk,
             deadline,
-            UpdateExpression="ADD parts_done :part",
+            UpdateExpression="ADD parts_done :parts",
             ConditionExpression="attribute_exists(pk)",
-            ExpressionAttributeValues={":part": {"NS": [str(part)]}},
+            ExpressionAttributeValues={":parts": {"NS": [str(part) for part in parts]}},
             ReturnValues="ALL_NEW",
         )
         return parts_done(item)

@@ -47,14 +47,16 @@ class _Covered(Target):
         return entry
 
 
-def delete_found(store: Store, sweep: Sweep, deadline: Deadline, part: int | None = None) -> Iterator[int]:
-    """Make one pass in steps, giving after each how many messages it deleted; only over one part if given.
+def delete_found(
+    store: Store, sweep: Sweep, deadline: Deadline, parts: frozenset[int] | None = None
+) -> Iterator[int]:
+    """Make one pass in steps, giving after each how many messages it deleted; only over these parts if given.
 
     A step is a round of searching or a slice of messages. Raises StoreError after the steps that worked.
     """
     pool = ThreadPoolExecutor(QUERIES_AT_ONCE)
     searching = deadline.for_searching()
-    search = Search(store, pool, sweep.sub_key, sweep.channels, sweep.timetokens, searching, part)
+    search = Search(store, pool, sweep.sub_key, sweep.channels, sweep.timetokens, searching, parts)
     try:
         for found in _slices(search):
             targets = _targets(sweep, found)

@@ -1,0 +1,178 @@
+"""What several functions do at a size that cannot be run here: the real code, on a simulated store.
+
+What it finds is kept in scale.json, and drawn by picture.py for docs/costs-and-limits.md.
+"""
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+from unittest.mock import patch
+
+import work as function
+from benchmarks.simulated_store import CHANNEL, SUB_KEY, SimulatedStore
+from benchmarks.simulation import START, Simulation
+from expunge import timestamps, timetokens
+from expunge.deletions import purging, work
+from expunge.deletions.soft_delete import Deletion
+from expunge.deletions.work import Round, Task
+from expunge.history import carrying_out, channels, passes
+from expunge.history.notes import Sweep
+from expunge.table import at_once, keys
+from expunge.table.store import Store
+
+RESULTS = Path(__file__).with_suffix(".json")
+ROUND = Round("round-1", "")
+
+
+class Result(NamedTuple):
+    """What so many workers did."""
+
+    workers: int
+    done: int
+    a_second: float
+    seconds: float
+    calls: int
+    refused: int
+    units: float
+
+
+class Work(Protocol):
+    """Something that workers do: to so many messages, for so many simulated seconds or to the end."""
+
+    def __call__(self, workers: int, messages: int, *, until: float, slower: float = 1.0) -> Result:
+        """Do it on a store that takes so many times as long as usual."""
+
+
+class Context:
+    """An invocation of a worker."""
+
+    aws_request_id = "simulated"
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._ends = simulation.now + 45
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return what is left of the function's time."""
+        return int(1000 * (self._ends - self._simulation.now))
+
+
+@contextmanager
+def shards(bins: int) -> Iterator[None]:
+    """Have so many partitions in the bin."""
+    with patch.object(keys, "BIN_SHARDS", bins):
+        yield
+
+
+def purge(workers: int, messages: int, *, until: float, slower: float = 1.0) -> Result:
+    """Have messages purged that are due."""
+    moment = timestamps.millis(START)
+    return _run(
+        workers,
+        lambda: work.of_bin(ROUND, moment),
+        until,
+        lambda simulation: SimulatedStore(simulation, due=messages, slower=slower),
+    )
+
+
+def sweep(workers: int, messages: int, *, until: float, slower: float = 1.0) -> Result:
+    """Have the history of a channel deleted."""
+    asked = timetokens.after(timestamps.parse("2026-09-30T00:00:00Z"))
+    deletion = Deletion.of("req_1", SUB_KEY, timestamps.parse("2026-09-30T00:00:00Z"), 30)
+    note = Sweep(SUB_KEY, [CHANNEL], range(10**19), asked, deletion)
+
+    def store(simulation: Simulation) -> SimulatedStore:
+        simulated = SimulatedStore(simulation, channel=messages, slower=slower)
+        simulated.items[note.place] = note.item()
+        return simulated
+
+    return _run(workers, lambda: work.of_sweep(ROUND, *note.place, divided=True), until, store)
+
+
+def _run(
+    workers: int, tasks: Callable[[], list[Task]], until: float, make: Callable[[Simulation], SimulatedStore]
+) -> Result:
+    simulation = Simulation(until)
+    simulated = make(simulation)
+    simulated.items[keys.LEASE, keys.WORK] = {"round_id": {"S": ROUND.id}, "began_at": {"S": ""}}
+    client: Any = simulated
+    store = Store(client, "simulated")
+    with patch.object(work, "work_concurrency", lambda: workers):
+        queue = deque(task.body() for task in tasks())
+
+    def worker() -> None:
+        while queue:
+            body = queue.popleft()
+            simulation.sleep(0.02)  # the queue brings it
+            function.run(body, Context(simulation))
+
+    def send(again: list[Task], *_: object) -> None:
+        queue.extend(task.body() for task in again)
+
+    with ExitStack() as replaced:
+        modules = (purging, at_once, passes, channels, carrying_out)
+        replaced.enter_context(simulation.replacing(*modules))
+        replaced.enter_context(patch.object(function, "store", lambda: store))
+        replaced.enter_context(patch.object(function, "count", lambda *_, **__: None))
+        replaced.enter_context(patch.object(work, "send", send))
+        simulation.run([worker] * workers)
+    ended = simulation.now
+    warm = 1.0 if ended >= until - 1 else 0.0
+    before = sum(moment < warm for moment in simulated.done_at) / max(1, len(simulated.done_at))
+    rate = simulated.done * (1 - before) / max(0.001, ended - warm)
+    return Result(
+        workers,
+        simulated.done,
+        rate,
+        ended,
+        simulated.calls["transact_write_items"],
+        simulated.calls["refused"],
+        simulated.units["write"],
+    )
+
+
+WORKERS = (1, 2, 4, 8, 16, 32, 64)
+SECONDS = 4.0
+"""Simulated, of which the first one is left out."""
+
+DUE = 10**9
+CHANNEL_MESSAGES = 10**8
+
+
+class Line(NamedTuple):
+    """A line of the picture: what is done, with how many partitions in the bin, by how many workers."""
+
+    what: str
+    bins: int
+    results: list[Result]
+
+
+def measure(said: Callable[[str], object]) -> list[Line]:
+    """Run everything; takes a quarter of an hour."""
+    lines = []
+    for bins in (16, 32, 64):
+        with shards(bins):
+            results = [purge(workers, DUE, until=SECONDS) for workers in WORKERS]
+        lines.append(Line("purge", bins, results))
+        said(f"purge, {bins}: {[round(each.a_second) for each in results]}")
+    results = [sweep(workers, CHANNEL_MESSAGES, until=SECONDS) for workers in WORKERS]
+    said(f"sweep: {[round(each.a_second) for each in results]}")
+    lines.append(Line("sweep", 16, results))
+    results = [purge(workers, DUE, until=SECONDS, slower=2) for workers in WORKERS[:5]]
+    said(f"purge, slower: {[round(each.a_second) for each in results]}")
+    return [*lines, Line("purge, store twice as slow", 16, results)]
+
+
+def main() -> None:
+    """Measure, and keep the results in a file beside this one."""
+    lines = [
+        line._asdict() | {"results": [each._asdict() for each in line.results]} for line in measure(print)
+    ]
+    RESULTS.write_text(json.dumps(lines, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
