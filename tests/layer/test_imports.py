@@ -42,7 +42,7 @@ def arrows() -> Iterator[tuple[str, str]]:
 
 
 def test_every_module_is_on_a_floor() -> None:
-    rooms = {path.stem for path in PACKAGE.iterdir() if path.stem not in ("__init__", "__pycache__")}
+    rooms = {path.stem for path in PACKAGE.iterdir() if path.stem not in ("__init__", "__pycache__", "py")}
     assert rooms == set(FLOOR_OF)
 
 
