@@ -14,26 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-os.environ |= {
-    "TABLE_NAME": "expunge",
-    "RETENTION_DAYS": "30",
-    "DELETION_RECORD_DAYS": "400",
-    "TOMBSTONE_DAYS": "35",
-    "POWERTOOLS_SERVICE_NAME": "expunge",
-    "POWERTOOLS_METRICS_NAMESPACE": "Expunge",
-    "POWERTOOLS_METRICS_DISABLED": "true",
-    "POWERTOOLS_LOG_LEVEL": "ERROR",
-}
+from tests.as_deployed import environment
 
-from cli import server
-from cli.dynamodb import ACCESS_KEY, REGION, client, create_table
-from cli.embedded import Embedded
-
-os.environ |= {
-    "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-    "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
-    "AWS_DEFAULT_REGION": REGION,
-}
+os.environ |= environment(POWERTOOLS_METRICS_DISABLED="true", POWERTOOLS_LOG_LEVEL="ERROR")
 
 import click
 
@@ -43,6 +26,9 @@ import delete_inbound_message_batch
 import delete_inbound_messages
 import delete_outbound_messages
 import delete_pull_events
+from cli import server
+from cli.dynamodb import client, create_table
+from cli.embedded import Embedded
 from cli.load import load_files
 from expunge.deadline import Deadline
 from expunge.deletions.purging import remove_due

@@ -19,30 +19,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-os.environ |= {
-    "TABLE_NAME": "expunge",
-    "RETENTION_DAYS": "30",
-    "DELETION_RECORD_DAYS": "400",
-    "TOMBSTONE_DAYS": "35",
-    "POWERTOOLS_SERVICE_NAME": "expunge",
-    "POWERTOOLS_METRICS_NAMESPACE": "Expunge",
-    "POWERTOOLS_METRICS_DISABLED": "true",
-    "POWERTOOLS_LOG_LEVEL": "ERROR",
-}
+from tests.as_deployed import environment
 
-from cli.dynamodb import ACCESS_KEY, REGION, client, create_table
-
-os.environ |= {
-    "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-    "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
-    "AWS_DEFAULT_REGION": REGION,
-}
+os.environ |= environment(POWERTOOLS_METRICS_DISABLED="true", POWERTOOLS_LOG_LEVEL="ERROR")
 
 import click
 
 import delete_inbound_messages
 import delete_pull_events
 from benchmarks.harness import Row, show
+from cli.dynamodb import client, create_table
 from cli.load import load_files
 from expunge.deletions.soft_delete import Deletion, Target
 from expunge.table import keys

@@ -18,17 +18,9 @@ from zlib import crc32
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-os.environ |= {
-    "TABLE_NAME": "expunge",
-    "RETENTION_DAYS": "30",
-    "DELETION_RECORD_DAYS": "400",
-    "TOMBSTONE_DAYS": "35",
-    "POWERTOOLS_METRICS_DISABLED": "true",
-    "POWERTOOLS_LOG_LEVEL": "CRITICAL",
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_DEFAULT_REGION": "us-east-1",
-}
+from tests.as_deployed import environment
+
+os.environ |= environment(POWERTOOLS_METRICS_DISABLED="true", POWERTOOLS_LOG_LEVEL="CRITICAL")
 
 from delete_channel_history import handler
 from expunge.table.store import store

@@ -1,13 +1,13 @@
 """`expunge deletions`: what was deleted by whom and when, and what became of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import click
 
+from cli.dynamodb import Command, soon, store_options
 from cli.dynamodb import client as connect
-from cli.dynamodb import soon, store_options
 from cli.key import places
 from cli.listing import Columns, Format, format_option, print_one, print_rows
 from cli.template import functions
@@ -52,16 +52,32 @@ def environment(name: str) -> int:
     return int(purge.environment[name])
 
 
+def deletion_options(*, account: str, sub_key: str) -> Callable[[Command], Command]:
+    """Add ``--account`` and ``--sub-key``, with these explanations, and ``--retention-days``."""
+
+    def add(command: Command) -> Command:
+        for option in (
+            click.option(
+                "--retention-days",
+                metavar="DAYS",
+                type=click.IntRange(0, 3650),
+                default=lambda: environment("RETENTION_DAYS"),
+                show_default="the default in template.yaml",
+                help="The retention in force, by which the purge may have dated a deletion's messages anew.",
+            ),
+            click.option("--sub-key", metavar="KEY", help=sub_key),
+            click.option("--account", metavar="ID", help=account),
+        ):
+            command = option(command)
+        return command
+
+    return add
+
+
 @click.command()
 @click.argument("request_id", required=False)
-@click.option("--account", metavar="ID", help="Only deletions of this account.")
-@click.option("--sub-key", metavar="KEY", help="Only deletions of channel history of this keyset.")
-@click.option(
-    "--retention-days",
-    metavar="DAYS",
-    type=click.IntRange(0, 3650),
-    show_default="the default in template.yaml",
-    help="The retention in force, by which the purge may have dated a deletion's messages anew.",
+@deletion_options(
+    account="Only deletions of this account.", sub_key="Only deletions of channel history of this keyset."
 )
 @format_option
 @store_options
@@ -70,7 +86,7 @@ def deletions(  # noqa: PLR0913 - click passes them by name
     request_id: str | None,
     account: str | None,
     sub_key: str | None,
-    retention_days: int | None,
+    retention_days: int,
     form: Format,
     dynamodb_url: str,
     table: str,
@@ -82,8 +98,7 @@ def deletions(  # noqa: PLR0913 - click passes them by name
     check_owner(account, sub_key)
     store = Store(connect(dynamodb_url), table)
     if request_id is not None:
-        days = environment("RETENTION_DAYS") if retention_days is None else retention_days
-        print_one(counted(store, find(store, request_id, account, sub_key), days), form)
+        print_one(counted(store, find(store, request_id, account, sub_key), retention_days), form)
         return
     print_rows(
         _listed(store, account, sub_key),

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from cli.deletions import Found, check_owner, environment, find
+from cli.deletions import Found, check_owner, deletion_options, environment, find
 from cli.dynamodb import client as connect
 from cli.dynamodb import explain, soon, store_options
 from cli.progress import stoppable
@@ -36,14 +36,9 @@ _SECONDS: Final = 60
     multiple=True,
     help="Only this message; may be repeated. In a channel's history, CHANNEL:TIMETOKEN.",
 )
-@click.option("--account", metavar="ID", help="The account that the deletion belongs to; quicker if known.")
-@click.option("--sub-key", metavar="KEY", help="The keyset that it belongs to; quicker if known.")
-@click.option(
-    "--retention-days",
-    metavar="DAYS",
-    type=click.IntRange(0, 3650),
-    show_default="the default in template.yaml",
-    help="The retention in force, by which the purge may have dated a deletion's messages anew.",
+@deletion_options(
+    account="The account that the deletion belongs to; quicker if known.",
+    sub_key="The keyset that it belongs to; quicker if known.",
 )
 @store_options
 def restore(  # noqa: PLR0913 - click passes them by name
@@ -52,7 +47,7 @@ def restore(  # noqa: PLR0913 - click passes them by name
     ids: Sequence[str],
     account: str | None,
     sub_key: str | None,
-    retention_days: int | None,
+    retention_days: int,
     dynamodb_url: str,
     table: str,
 ) -> None:
@@ -62,10 +57,9 @@ def restore(  # noqa: PLR0913 - click passes them by name
     """
     check_owner(account, sub_key)
     store = Store(connect(dynamodb_url), table)
-    days = environment("RETENTION_DAYS") if retention_days is None else retention_days
     found = find(store, request_id, account, sub_key)
     with stoppable("what is restored stays so, and the same command goes on"):
-        count = restored(store, found, ids, days)
+        count = restored(store, found, ids, retention_days)
     click.echo(json.dumps({"restored": count}))
 
 

@@ -8,20 +8,10 @@ import boto3
 import hypothesis
 import pytest
 
-# Before anything reads them: the handlers' settings, as template.yaml gives them.
-os.environ |= {
-    "TABLE_NAME": "expunge",
-    "RETENTION_DAYS": "30",
-    "DELETION_RECORD_DAYS": "400",
-    "TOMBSTONE_DAYS": "35",
-    "PURGE_STOPS_ABOVE": "0",
-    "EVENT_BUS_NAME": "default",
-    "POWERTOOLS_SERVICE_NAME": "expunge",
-    "POWERTOOLS_METRICS_NAMESPACE": "Expunge",
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_DEFAULT_REGION": "us-east-1",
-}
+from tests.as_deployed import environment
+
+# Before anything reads them.
+os.environ |= environment()
 
 from expunge import timestamps
 from expunge.deletions import contents, work
