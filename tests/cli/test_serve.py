@@ -89,7 +89,7 @@ def test_serve_answers_over_http_and_stops_cleanly_on_a_signal() -> None:
         "DynamoDB listens on http://127.0.0.1: (any region, any credentials).\n"
     ]
     assert listening == f"expunge listening on {served.url}\n"
-    assert [re.sub(r"^\S+ |\d+ ms$", "", line) for line in errors.splitlines()] == [
+    assert [re.sub(r"^\S+ |\d+ ms( req_\S+)?$", "", line) for line in errors.splitlines()] == [
         "GET /health 200 ",
         "POST /v1/inbound-messages/delete-all 401 ",
         "POST /v1/nothing 404 ",
@@ -400,6 +400,7 @@ def test_a_sandbox_at_an_endpoint_inherits_nothing_of_the_users_aws(monkeypatch:
         "POWERTOOLS_LOG_LEVEL": "WARNING",
         "POWERTOOLS_METRICS_DISABLED": "true",
         "TABLE_NAME": "expunge",
+        "WORK_QUEUE_URL": "",
         "no_proxy": "example.com,127.0.0.1",
     }
 
@@ -416,4 +417,5 @@ def test_a_sandbox_at_aws_has_the_users_own_aws(monkeypatch: pytest.MonkeyPatch)
         "AWS_REGION": "eu-central-1",
         "POWERTOOLS_LOG_LEVEL": "INFO",
         "POWERTOOLS_METRICS_DISABLED": "true",
+        "WORK_QUEUE_URL": "",
     }

@@ -11,7 +11,7 @@ from delete_channel_history import handler
 from expunge import timestamps, timetokens
 from expunge.deadline import Deadline
 from expunge.deletions.soft_delete import soft_delete
-from expunge.history import passes, sweeps
+from expunge.history import carrying_out, passes, sweeps
 from expunge.table.store import store
 from tests.clock import Clock, SlowStore
 from tests.world import SUB_KEY, Reply, World, call
@@ -200,7 +200,7 @@ def test_a_note_is_kept_through_a_late_pass_that_deletes_something(
     world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.channel_messages("ch1", 10)
-    monkeypatch.setattr(sweeps, "_PASSES", 1)
+    monkeypatch.setattr(carrying_out, "_PASSES", 1)
     leave_to_the_background(monkeypatch)
     clock.run(61)
 
