@@ -1,7 +1,7 @@
 """A clock that a test moves, and a store that takes time by it."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any
 
@@ -11,17 +11,30 @@ from expunge import timestamps
 from expunge.table.store import store
 from tests.world import Context
 
+AFTER_ALL = datetime(2026, 5, 1, 12, tzinfo=UTC)
+"""A while after all records of the tests' world."""
+
 
 class Clock(Context):
-    """A wall clock and an invocation's time, which both run only when they are told to."""
+    """The service's clock and an invocation's time, which both run only when they are told to."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, time_limit: float = 29) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, time_limit: float = 29, *, began: datetime | None = None
+    ) -> None:
         super().__init__()
         self._ends = time_limit
-        self.began = timestamps.now()
+        self.began = began or timestamps.now()
         self.seconds = 0.0
         self._lock = Lock()
-        monkeypatch.setattr(timestamps, "now", lambda: self.began + timedelta(seconds=self.seconds))
+        monkeypatch.setattr(timestamps, "now", lambda: self.now)
+
+    @property
+    def now(self) -> datetime:
+        return self.began + timedelta(seconds=self.seconds)
+
+    def advance(self, **time: float) -> None:
+        """Let days, hours, minutes or seconds pass."""
+        self.run(timedelta(**time).total_seconds())
 
     def run(self, seconds: float) -> None:
         with self._lock:

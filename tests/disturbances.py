@@ -1,4 +1,4 @@
-"""A clock that stands still, an index that lags behind its table, and writes that land after their time-out.
+"""An index that lags behind its table, and writes that land after their time-out.
 
 All of them hold for every client of the process, the functions' own included, while the test lasts.
 """
@@ -7,7 +7,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from threading import RLock
 from typing import Any
 
@@ -15,28 +15,11 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from expunge import timestamps
+from tests.clock import Clock
 from tests.shortcut import create_table
 from tests.world import World
 
 Call = Callable[[Any, str, dict[str, Any]], Any]
-
-
-@dataclass
-class Clock:
-    """The service's present, which only the test moves."""
-
-    now: datetime
-
-    @classmethod
-    def installed(cls, patch: pytest.MonkeyPatch) -> "Clock":
-        """Stop the service's clock, a while after all records of the tests' world."""
-        clock = cls(datetime(2026, 5, 1, 12, tzinfo=UTC))
-        patch.setattr(timestamps, "now", lambda: clock.now)
-        return clock
-
-    def advance(self, **time: float) -> None:
-        self.now += timedelta(**time)
 
 
 class LaggingIndex:

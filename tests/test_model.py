@@ -36,8 +36,9 @@ from expunge.table.records import parse
 from expunge.table.store import CLIENT_CONFIG, Store
 from purge import handler as purge
 from tests import shortcut
+from tests.clock import AFTER_ALL, Clock
 from tests.conftest import forget
-from tests.disturbances import Clock, LaggingIndex, intercept
+from tests.disturbances import LaggingIndex, intercept
 from tests.world import (
     ACCOUNT,
     INBOUND,
@@ -153,7 +154,7 @@ class Service(RuleBasedStateMachine):
         self.world.linked_message(account_id="acc_2")
         self.world.channel_messages("ch1", 10, sub_key="sub-c-2")
         self.others = self._items()
-        self.clock = Clock.installed(self.patch)
+        self.clock = Clock(self.patch, began=AFTER_ALL)
         self.patch.setattr("time.sleep", lambda _: sleep(0))
         self.patch.setattr(providers, "provider_key", lambda _: "key")
         self.patch.setattr(providers, "_ask", lambda *_: providers.Answer(200, None, None))

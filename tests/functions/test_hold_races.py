@@ -28,8 +28,9 @@ from expunge.table import at_once, keys
 from expunge.table.store import CLIENT_CONFIG, Store
 from purge import handler as purge
 from restore_deletion import handler as restore
+from tests.clock import AFTER_ALL, Clock
 from tests.conftest import forget
-from tests.disturbances import Call, Clock, intercept
+from tests.disturbances import Call, intercept
 from tests.world import ACCOUNT, INBOUND, KEY, LINKED, SUB_KEY, Context, World, call, message_id
 
 MESSAGES = 4
@@ -184,7 +185,7 @@ def service(interrupted: dict[int, str], delays: Sequence[int]) -> Iterator[Serv
         for name in ("WHATSAPP", "LINKEDIN"):
             patch.setenv(f"{name}_BASE_URL", "https://provider.example")
             patch.setenv(f"{name}_KEY_NAME", "/key")
-        clock = Clock.installed(patch)
+        clock = Clock(patch, began=AFTER_ALL)
         made = Service(world=world, clock=clock, interrupted=interrupted, delays=delays)
         made.messages = {item["pk"]: item for item in world.items()}
         made.act("delete")

@@ -1,6 +1,7 @@
 """What is reported is what was flagged, and what was stored goes, whatever the index shows and when."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from threading import Lock
 from typing import Any
 
@@ -12,7 +13,8 @@ from delete_pull_events import handler as delete_pull
 from expunge import timetokens
 from expunge.vocabulary import INBOUND_STATUSES, PULL_STATUSES
 from purge import handler as purge
-from tests.disturbances import Clock, LaggingIndex, intercept
+from tests.clock import AFTER_ALL, Clock
+from tests.disturbances import LaggingIndex, intercept
 from tests.world import INBOUND, PULL, SUB_KEY, Context, World, call
 from tests.writer import Writer
 
@@ -27,7 +29,7 @@ def account(world: World) -> None:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock.installed(monkeypatch)
+    return Clock(monkeypatch, began=AFTER_ALL)
 
 
 @pytest.fixture
@@ -184,9 +186,7 @@ def test_a_message_that_the_bin_still_shows_is_not_purged_when_it_lives_again(
 
 def publish(world: World, clock: Clock, **before: float) -> int:
     """Store a message of a channel that was published just now, or so long ago."""
-    published = Clock(clock.now)
-    published.advance(**{unit: -time for unit, time in before.items()})
-    timetoken = timetokens.after(published.now)
+    timetoken = timetokens.after(clock.now - timedelta(**before))
     world.channel_messages("ch1", timetoken)
     return timetoken
 
