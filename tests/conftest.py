@@ -18,6 +18,7 @@ from expunge.deletions import contents, work
 from expunge.events import bus
 from expunge.history import access
 from expunge.http import auth
+from expunge.table import retries
 from expunge.table.store import CLIENT_CONFIG, Store, store
 from expunge.telemetry import logger
 from expunge.webhooks import customer_endpoints
@@ -53,6 +54,17 @@ def _fresh_process() -> Iterator[None]:
     """Each test meets the functions as a new sandbox would."""
     yield
     forget()
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that fails on purpose is asked again at once.
+
+    Not so a real engine, nor where a test looks at the pauses.
+    """
+    if request.node.get_closest_marker("engine") is None and "pauses" not in request.fixturenames:
+        monkeypatch.setattr(retries, "_LONGEST_PAUSE", 0.01)
+        monkeypatch.setattr(retries, "_LONGEST_PAUSE_FOR_A_CONFLICT", 0.01)
 
 
 def forget() -> None:

@@ -26,6 +26,7 @@ from botocore.handlers import BUILTIN_HANDLERS
 from botocore.model import OperationModel
 from botocore.parsers import create_parser
 from botocore.session import Session
+from botocore.useragent import UserAgentString
 from moto.core.base_backend import BackendDict
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
@@ -67,6 +68,8 @@ def install() -> None:
     # These look at a whole expression and at each of its parts, which are a part for each attribute.
     counts, paths = vars(validators)["ActionCountValidator"], vars(validators)["OverlappingPathsValidator"]
     counts.traverse, paths.traverse = counts.verify_action_counts, paths.check_for_overlapping_paths
+    agent: Any = UserAgentString
+    agent.to_string = cache(agent.to_string)
     session: Any = Session
     session.create_client = _once(session.create_client)
 

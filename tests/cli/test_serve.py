@@ -217,6 +217,7 @@ def test_every_printed_curl_line_deletes_and_nothing_twice() -> None:
     assert status == 0
 
 
+@pytest.mark.slow
 def test_the_printed_curl_lines_look_a_deletion_up_undo_it_and_plan_one() -> None:
     with serving() as served:
         first, *_ = lines = _curl_lines(served)
@@ -234,6 +235,7 @@ def test_the_printed_curl_lines_look_a_deletion_up_undo_it_and_plan_one() -> Non
     assert plan["matched"] == carried_out["deleted"] == 10
 
 
+@pytest.mark.slow
 def test_the_printed_curl_line_brings_a_record_in_which_can_then_be_deleted() -> None:
     with serving() as served:
         line = _curl_lines(served)[-1].removesuffix(" ; echo")

@@ -4,6 +4,8 @@ import json
 import time
 from pathlib import Path
 
+import pytest
+
 from cli.dynamodb import connection
 from cli.main import run
 from tests.bucket import NAME, Bucket
@@ -19,6 +21,7 @@ DELETED = {
 }
 
 
+@pytest.mark.slow
 def test_what_is_purged_is_gone_from_the_embedded_s3(tmp_path: Path) -> None:
     file = tmp_path / "records.jsonl"
     record = {"kind": "inbound_message", "account_id": ACCOUNT, "inbound_endpoint_id": INBOUND}

@@ -1,7 +1,7 @@
 import base64
 import json
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import chain, count, repeat
 from typing import Any
 
 import boto3
@@ -301,7 +301,7 @@ def test_what_stays_refused_is_reported_from_the_first_on(bus: Bus) -> None:
 
 
 def test_what_is_on_the_bus_is_not_reported_as_failed(bus: Bus) -> None:
-    bus.faults = iter([None, *["throttled"] * 99])
+    bus.faults = chain([None], repeat("throttled"))
     records = [deletion(number, f"req_{number}") for number in range(12)]
     answer = handler({"Records": records}, RunningOut(seconds=0.5))
     assert answer == {"batchItemFailures": [{"itemIdentifier": records[10]["dynamodb"]["SequenceNumber"]}]}

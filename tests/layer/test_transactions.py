@@ -183,6 +183,17 @@ def test_a_conflict_is_waited_for_in_tens_of_milliseconds_and_throttling_for_lon
     assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0]
 
 
+@pytest.mark.parametrize("no", [cancelled(CONFLICT), refusal("ThrottlingException")])
+def test_a_store_that_says_no_for_hours_is_still_asked(
+    store: Store, answers: Callable[..., Sent], pauses: list[float], no: Exception
+) -> None:
+    answers(*[no] * 2000, None)
+
+    commit(store, Transaction([row := Row("a")]))
+
+    assert (row.outcome, len(pauses)) == ("committed", 2000)
+
+
 def test_a_conflict_without_end_ends_with_the_time(store: Store, answers: Callable[..., Sent]) -> None:
     answers(*[cancelled(CONFLICT)] * 1000)
     transaction = Transaction([Row("a")])

@@ -27,6 +27,8 @@ FAILURES = (ClientError, BotoCoreError, ResponseParserError)
 # Seconds. The bound of a pause doubles from the first to the longest; each pause is a random part of it.
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 2.0
+# Any pause is its longest by then; a number that went on doubling would outgrow what a float can hold.
+_DOUBLINGS = 10
 # A conflict passes when the other transaction ends, which takes it a few tens of milliseconds.
 _FIRST_PAUSE_FOR_A_CONFLICT = 0.02
 _LONGEST_PAUSE_FOR_A_CONFLICT = 0.2
@@ -86,15 +88,16 @@ class Retry:
         if not worth_it:
             raise kind from error
         self._failures += 1
-        self._pause(_FIRST_PAUSE * 2**self._failures, _LONGEST_PAUSE, kind)
+        self._pause(_FIRST_PAUSE, self._failures, _LONGEST_PAUSE, kind)
 
     def contested(self) -> None:
         """Sleep for a moment while another transaction writes the same items. Raises Throttled."""
         self._conflicts += 1
-        longest = _FIRST_PAUSE_FOR_A_CONFLICT * 2**self._conflicts
-        self._pause(longest, _LONGEST_PAUSE_FOR_A_CONFLICT, Throttled("TransactionConflict"))
+        none_left = Throttled("TransactionConflict")
+        self._pause(_FIRST_PAUSE_FOR_A_CONFLICT, self._conflicts, _LONGEST_PAUSE_FOR_A_CONFLICT, none_left)
 
-    def _pause(self, grown: float, longest: float, otherwise: StoreError) -> None:
+    def _pause(self, first: float, times: int, longest: float, otherwise: StoreError) -> None:
+        grown = first * 2 ** min(times, _DOUBLINGS)
         pause = random.uniform(0, min(grown, longest))  # noqa: S311 - jitter
         if pause >= self._deadline.to_start():
             raise otherwise
