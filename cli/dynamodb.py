@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from cli.form import check_first_use
 from cli.template import default_table_name, table_definition
 from expunge.deadline import Deadline
 from expunge.errors import StoreError
@@ -30,6 +31,8 @@ DynamoDB Local and the embedded one keep separate tables for separate regions an
 def client(url: str) -> "DynamoDBClient":
     """Connect to DynamoDB as `connection` says."""
     found: DynamoDBClient = connection(url, "dynamodb")
+    if url == AWS:
+        check_first_use(found)
     return found
 
 

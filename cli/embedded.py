@@ -1,4 +1,4 @@
-"""The embedded DynamoDB, and S3 at the same port: ministack, in a child process, in memory only.
+"""The embedded DynamoDB, and S3 at the same port: ministack in a child process, in memory or kept.
 
 Run as ``python -m cli.embedded FD...`` it serves on inherited sockets and ends when its standard input does,
 so that it never outlives ``expunge serve``, however that ended.
@@ -13,9 +13,13 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+from cli import keeping
 from cli.dynamodb import ACCESS_KEY, REGION
+from cli.keeping import Keeper, write_and_end
 
 _SCOPE = f"{ACCESS_KEY}/20260101/{REGION}"
 _SERVICE = re.compile(rb"Credential=[^,\s]*/([a-z0-9-]+)/aws4_request")
@@ -24,18 +28,23 @@ _SERVICE = re.compile(rb"Credential=[^,\s]*/([a-z0-9-]+)/aws4_request")
 class Embedded:
     """A DynamoDB that serves on listening sockets, which it takes over, until it is closed."""
 
-    def __init__(self, listener: socket.socket, *more: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, *more: socket.socket, data: Path | None = None) -> None:
+        """Begin empty, or with what is kept in the folder `data`. Raises ClickException for one in use."""
+        self._keeps = data is not None
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with ExitStack() as ours:
             numbers = [ours.enter_context(each).fileno() for each in (listener, *more)]
+            claims = [] if data is None else [keeping.claim(data)]
+            for claim in claims:  # it is the engine's from then on
+                ours.callback(os.close, claim)
             self._process = subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
                 [sys.executable, "-P", "-m", "cli.embedded", *map(str, numbers)],
                 stdin=subprocess.PIPE,
                 stdout=2,
-                pass_fds=numbers,
+                pass_fds=[*numbers, *claims],
                 # A Ctrl-C in the terminal reaches only us; requests in flight still need the records.
                 start_new_session=True,
-                env=_environment(),
+                env=_environment() | ({} if data is None else keeping.environment(data)),
             )
 
     @property
@@ -44,8 +53,9 @@ class Embedded:
         return self._process.poll() is None
 
     def close(self) -> None:
-        """End it; its tables are gone."""
-        self._process.kill()
+        """End it; its tables are gone, unless they are kept."""
+        if not self._keeps:
+            self._process.kill()
         self._process.communicate()
 
 
@@ -61,7 +71,19 @@ Message = MutableMapping[str, Any]
 
 def main() -> None:
     """Serve until standard input ends."""
-    threading.Thread(target=_end_with_owner, daemon=True).start()
+    asyncio.run(_main())
+
+
+async def _main() -> None:
+    keeper = Keeper() if os.environ.get("PERSIST_STATE") == "1" else None
+    if keeper is None:
+        threading.Thread(target=_end_with_owner, args=[partial(os._exit, 0)], daemon=True).start()
+    else:
+        keeper.read()
+        end = partial(write_and_end, asyncio.get_running_loop(), keeper.write)
+        threading.Thread(target=_end_with_owner, args=[end], daemon=True).start()
+        often = asyncio.create_task(keeper.write_often())
+        often.add_done_callback(lambda _: os._exit(1))  # it ends only if it fails
     from hypercorn.asyncio import serve  # noqa: PLC0415 - slow, and of use to this process only
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack.app import app  # type: ignore[import-untyped] # noqa: PLC0415 - it has no types
@@ -72,12 +94,14 @@ def main() -> None:
         # Without ministack's start-up: that is for its other services, and looks for Docker.
         if scope["type"] == "http":
             await app({**scope, "headers": _as_owner(scope["headers"])}, receive, send)
+            if keeper is not None:
+                keeper.note(dict(scope["headers"]).get(b"x-amz-target", b""))
 
     config = Config()
     config.bind = [f"fd://{number}" for number in sys.argv[1:]]
     config.loglevel = "WARNING"
     config.keep_alive_timeout = 75
-    asyncio.run(serve(dynamodb, config))  # type: ignore[arg-type] # it wants its own message types
+    await serve(dynamodb, config)  # type: ignore[arg-type] # it wants its own message types
 
 
 def _as_owner(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -91,9 +115,9 @@ def _owner(authorization: bytes) -> bytes:
     return f"AWS4-HMAC-SHA256 Credential={_SCOPE}/{service}/aws4_request".encode()
 
 
-def _end_with_owner() -> None:
+def _end_with_owner(end: Callable[[], None]) -> None:
     sys.stdin.read()
-    os._exit(0)
+    end()
 
 
 if __name__ == "__main__":

@@ -81,6 +81,13 @@ if TYPE_CHECKING:
     help="Purge so often.",
 )
 @content_bucket_option
+@click.option(
+    "--data",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep the records in this folder, and begin with those that are there; without it they are gone "
+    "when the service stops.",
+)
 @click.option("--no-demo", is_flag=True, help="Start without the demo records.")
 @click.option("--verbose", is_flag=True, help="Show all that the functions log, not only warnings.")
 def serve(  # noqa: PLR0913 - an argument an option
@@ -94,17 +101,19 @@ def serve(  # noqa: PLR0913 - an argument an option
     retention_days: int | None,
     purge_every: int | None,
     content_bucket: str,
+    data: Path | None,
     no_demo: bool,
     verbose: bool,
 ) -> None:
     """Run the API on this machine, with demo records to try it on.
 
     It listens on 127.0.0.1 and keeps its records in an embedded DynamoDB, in memory: they are gone when
-    it stops. Stop it with Ctrl-C.
+    it stops, unless --data names a folder for them. Stop it with Ctrl-C.
 
     \b
     Examples:
       expunge serve
+      expunge serve --data my-records
       expunge serve --no-demo --load my-records.jsonl
       expunge serve --port 3001 --dynamodb-url http://127.0.0.1:8042
     """  # noqa: D301 - \b is click's: it keeps the lines of the examples
@@ -117,14 +126,20 @@ def serve(  # noqa: PLR0913 - an argument an option
         parts: dict[str, server.Part] = {}
         embedded = dynamodb_url is None
         if dynamodb_url is None:
-            engine = Embedded(*_listeners(host, dynamodb_port, "--dynamodb-port"))
+            engine = Embedded(*_listeners(host, dynamodb_port, "--dynamodb-port"), data=data)
             parts["the embedded DynamoDB"] = stack.enter_context(closing(engine))
             dynamodb_url = engine.url
-            files = [*files, *([] if no_demo else [demo.RECORDS])]
+        elif data is not None:
+            raise click.UsageError(
+                "--data is for the embedded DynamoDB; the one at --dynamodb-url keeps its records where it"
+                " was told to (DynamoDB Local by its -dbPath)."
+            )
         parts["the nursery of sandboxes"] = nursery = stack.enter_context(closing(Nursery()))
         store = client(dynamodb_url)
         if embedded and content_bucket and not os.environ.get("AWS_ENDPOINT_URL_S3"):
             create_bucket(dynamodb_url, content_bucket)
+        if create_table(store, default_table_name()) and embedded and not no_demo:
+            files = [*files, demo.RECORDS]  # only once, where the records are kept
         _fill(store, files, content_bucket)
         shards = shards_of(store, dynamodb_url, default_table_name())
         nursery.wait()
@@ -166,12 +181,10 @@ def _listeners(host: str | None, port: int, option: str) -> list[socket.socket]:
 
 
 def _fill(store: "DynamoDBClient", files: Sequence[Path], content_bucket: str) -> None:
-    table = default_table_name()
-    create_table(store, table)
     if files:
         from cli.load import load_files, remark  # noqa: PLC0415 - slow to import, and often not needed
 
-        remark(load_files(store, table, files, content_bucket=content_bucket))
+        remark(load_files(store, default_table_name(), files, content_bucket=content_bucket))
 
 
 def _environments(

@@ -125,6 +125,12 @@ def table_definition(name: str | None = None, template: Path = TEMPLATE) -> dict
     return {"TableName": name or properties["TableName"], **arguments}
 
 
+def table_tags(template: Path = TEMPLATE) -> dict[str, str]:
+    """Return the tags of the table."""
+    _, properties = next(_resources(template, "AWS::DynamoDB::Table"))
+    return {tag["Key"]: str(tag["Value"]) for tag in properties.get("Tags", ())}
+
+
 def default_table_name(template: Path = TEMPLATE) -> str:
     """Name the table as the template does where nobody chose another."""
     return str(table_definition(template=template)["TableName"])

@@ -115,7 +115,7 @@ def answer(model: OperationModel, params: dict[str, Any], context: dict[str, Any
             return _refusal(model, error)
     metadata = {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0}
     known: Any = model.output_shape
-    reply = {name: value for name, value in result.items() if name in known.members}
+    reply = {name: value for name, value in (result or {}).items() if name in known.members}
     return _http(params["url"], 200), reply | {"ResponseMetadata": metadata}
 
 
