@@ -28,7 +28,7 @@ run: install ## start the API with demo records on http://127.0.0.1:3000, or wit
 	@exec .venv/bin/expunge serve $(if $(PORT),--port $(PORT)) $(if $(DYNAMODB_PORT),--dynamodb-port $(DYNAMODB_PORT))
 
 .PHONY: test
-test: install ## run the tests (a minute on two cores)
+test: install ## run the tests (a minute and a half on two cores)
 	.venv/bin/python -m pytest --numprocesses 2 -m "not engine and not slow"
 
 .PHONY: test-all

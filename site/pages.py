@@ -21,6 +21,8 @@ ELSEWHERE: Final = {
     "README.md": "index.md",
     "benchmarks/README.md": "benchmarks.md",
     "CHANGELOG.md": "changes.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
 }
 """Pages that are not in docs/, by their path in the repository, and what they are called on the site."""
 
