@@ -63,6 +63,11 @@ bench: install ## measure, and print the tables of benchmarks/README.md
 	.venv/bin/python benchmarks/refusal.py
 	.venv/bin/python benchmarks/costs.py
 
+.PHONY: scale
+scale: install ## simulate what several functions do at a large size, and draw it (ten minutes and more)
+	.venv/bin/python benchmarks/scale.py
+	.venv/bin/python benchmarks/picture.py
+
 # SAM CLI and checkov pin what others need newer, so each lives apart.
 .venv-sam/installed: requirements-sam.txt
 	$(PYTHON) -m venv --clear .venv-sam

@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks.picture import PAGE, PICTURE, lines, picture, table
 from benchmarks.scale import Work, purge, sweep
 
 MESSAGES = 1600
@@ -23,3 +24,8 @@ def test_a_message_costs_as_many_writes_however_many_workers_there_are(work: Wor
     fewest = min(each.calls for each in results)
     # A worker's last transaction is seldom full.
     assert max(each.calls for each in results) <= fewest + 4
+
+
+def test_the_documentation_shows_what_was_found() -> None:
+    assert PICTURE.read_text() == picture(lines())
+    assert table(lines()) in PAGE.read_text()

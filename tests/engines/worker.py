@@ -1,0 +1,43 @@
+"""A worker as a process: tasks come in by a line, what it did and the tasks that it would send go out by one.
+
+The test that starts it is the queue, so that any engine will do and it is known who had which task.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+
+from expunge.deletions import work
+from expunge.deletions.work import Task
+from work import run
+
+
+class Context:
+    """An invocation of 45 s."""
+
+    aws_request_id = "worker"
+
+    def __init__(self) -> None:
+        self._ends = time.monotonic() + 45
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(1000 * (self._ends - time.monotonic()))
+
+
+def main() -> None:
+    again: list[str] = []
+
+    def send(tasks: Sequence[Task], *_: object) -> None:
+        again.extend(task.body() for task in tasks)
+
+    setattr(work, "send", send)  # noqa: B010 - mypy knows it as a function of the module
+    out, sys.stdout = sys.stdout, sys.stderr  # metrics go there
+    for body in sys.stdin:
+        again.clear()
+        reply = run(body, Context())
+        print(json.dumps({**reply, "again": again}), file=out, flush=True)
+
+
+if __name__ == "__main__":
+    main()
