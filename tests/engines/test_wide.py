@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 
-MESSAGES = int(os.environ.get("WIDE_MESSAGES", "4_000"))
+MESSAGES = int(os.environ.get("WIDE_MESSAGES", "1_000"))
 FIRST = 17_000_000_000_000_000
 
 
@@ -64,8 +64,7 @@ class Workers:
     def _work(self, *, kill: bool) -> None:
         while self._queue:
             with self._process() as process:
-                while self._queue:
-                    body = self._queue.popleft()
+                while body := self._taken():
                     reply = self._reply(process, body, kill=kill)
                     if reply is None:
                         kill = False
@@ -74,6 +73,12 @@ class Workers:
                     self._queue.extend(reply.pop("again"))
                     self.done.update({name: value for name, value in reply.items() if name != "task"})
                 process.stdin.close()
+
+    def _taken(self) -> str | None:
+        try:
+            return self._queue.popleft()
+        except IndexError:
+            return None
 
     def _process(self) -> Any:
         command = [sys.executable, "-m", "tests.engines.worker"]
