@@ -14,7 +14,8 @@ from unittest.mock import patch
 
 from tests.as_deployed import environment
 
-os.environ |= environment(POWERTOOLS_METRICS_DISABLED="true", POWERTOOLS_LOG_LEVEL="ERROR")
+if __name__ == "__main__":
+    os.environ |= environment(POWERTOOLS_METRICS_DISABLED="true", POWERTOOLS_LOG_LEVEL="ERROR")
 
 import work as function
 from benchmarks.simulated_store import CHANNEL, SUB_KEY, SimulatedStore
