@@ -3,9 +3,11 @@
 import ast
 import re
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cli.template import functions
 from tests.deploy.template import template
@@ -80,7 +82,7 @@ def test_every_make_target_that_is_named_is_there(page: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(template()["Parameters"]))
 def test_every_setting_is_described_with_its_default(name: str) -> None:
-    rows = (ROOT / "docs" / "operating.md").read_text().splitlines()
+    rows = re.findall(r"^\|.*", (ROOT / "docs" / "operating.md").read_text(), re.MULTILINE)
     described = [cells for row in rows if f"`{name}`" in (cells := row.split(" | "))[0]]
     assert described, f"docs/operating.md lacks the setting {name}"
     default = str(template()["Parameters"][name].get("Default", ""))
@@ -114,3 +116,11 @@ def test_a_picture_can_be_heard_and_read_in_the_dark(picture: Path) -> None:
     assert re.search(r"<title id=\"title\">.+</title>", text), f"{named(picture)} has no title"
     assert re.search(r"<desc id=\"desc\">.+</desc>", text), f"{named(picture)} has no description"
     assert "prefers-color-scheme: dark" in text, f"{named(picture)} is only for light pages"
+
+
+def test_there_is_one_version() -> None:
+    version = metadata.version("expunge")
+    described = yaml.safe_load((ROOT / "openapi.yaml").read_text())["info"]["version"]
+    released = re.findall(r"^## (\d\S*)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert described == version, f"openapi.yaml is of {described}, pyproject.toml of {version}"
+    assert released[0] == version, f"CHANGELOG.md ends with {released[0]}, pyproject.toml is of {version}"

@@ -10,6 +10,7 @@ import pytest
 
 from cli.main import run
 from delete_inbound_messages import handler as delete_all
+from tests.curl import curl
 from tests.world import World, call, message_id
 
 PAGE = (Path(__file__).parent.parent / "docs" / "operating.md").read_text()
@@ -63,6 +64,36 @@ def test_a_mistaken_deletion_is_undone(world: World, capsys: Capture, request_id
     assert printed["deletions REQUEST_ID"][0]["deleted"] == 1
     assert printed["restore REQUEST_ID"] == [{"restored": 1}]
     assert world.live() == {message_id(1)}
+
+
+def test_the_first_minutes_of_a_stack_end_with_what_was_deleted_restored(
+    world: World, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = PAGE.partition("\n## The first minutes of a stack\n")[2].partition("\n## ")[0]
+    [records] = re.findall(r"```json\n(.*?)```", section, re.DOTALL)
+    [block] = re.findall(r"```console\n(.*?)```", section, re.DOTALL)
+    (tmp_path / "first.jsonl").write_text(records)
+    monkeypatch.chdir(tmp_path)
+    ids: dict[str, str] = {"$ApiUrl": "https://api.example.com"}
+    answers = []
+    for line in block.splitlines():
+        command = line.removeprefix("$ ")
+        for name, value in ids.items():
+            command = command.replace(name, value)
+        if command.startswith("expunge "):
+            assert run(shlex.split(command)[1:]) == 0
+            last = capsys.readouterr().out.splitlines()[-1]
+            if "key create" in command:
+                ids["KEY"] = json.loads(last)["key"]
+        else:
+            answers.append(json.loads(curl(command)))
+            ids.setdefault("REQUEST_ID", answers[0]["meta"]["request_id"])
+
+    deleted, looked_up, restored = answers
+    [message] = deleted["data"]["deleted_message_ids"]
+    assert looked_up["data"]["deleted"] == 1
+    assert restored["data"]["restored_ids"] == [json.loads(last)["id"]] == [message]
+    assert world.live() == {message}
 
 
 @pytest.mark.usefixtures("request_id")
