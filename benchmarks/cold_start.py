@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from cli.progress import bar, watched
 from cli.template import TEMPLATE, functions
 from tests.deploy.artefacts import Artefacts, read_only, runtime
 
@@ -46,11 +47,13 @@ def _measure(artefacts: Artefacts, rounds: int) -> dict[str, list[tuple[float, f
     """Milliseconds of each function's starts and of the reference right before each."""
     pairs: dict[str, list[tuple[float, float]]] = {each.name: [] for each in functions()}
     # One more round before, for the files to be in memory.
-    for _ in range(rounds + 1):
-        for each in random.sample(functions(), len(functions())):
+    order = [each for _ in range(rounds + 1) for each in random.sample(functions(), len(functions()))]
+    with bar("starting", len(order), shown=watched(), unit="functions") as advance:
+        for each in order:
             start = f"import {each.module}; from expunge.table.store import store; store()"
             reference = artefacts.python(TIMED.format(what=REFERENCE), each.name)
             pairs[each.name].append((artefacts.python(TIMED.format(what=start), each.name), reference))
+            advance(1)
     return {name: each[1:] for name, each in pairs.items()}
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from cli import server
 from cli.embedded import Embedded
+from cli.progress import bar, watched
 
 
 class Row(NamedTuple):
@@ -26,8 +27,12 @@ def show(measure: Callable[[str], Iterable[Row]], dynamodb_url: str | None) -> N
     print("| what | measured | must be | holds |\n| --- | --- | --- | --- |")
     engine = None if dynamodb_url else Embedded(server.listen(0, "--dynamodb-port"))
     failed = False
-    with closing(engine) if engine else nullcontext():
+    with (
+        closing(engine) if engine else nullcontext(),
+        bar("measuring", None, shown=watched(), unit="figures") as advance,
+    ):
         for row in measure(engine.url if engine else str(dynamodb_url)):
             failed |= not row.holds
             print(f"| {row.what} | {row.found} | {row.must} | {'yes' if row.holds else 'NO'} |", flush=True)
+            advance(1)
     sys.exit(failed)

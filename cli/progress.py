@@ -77,5 +77,5 @@ def _nothing(_steps: int) -> None:
 
 
 def _said(done: int, length: int | None, unit: str, seconds: float) -> str:
-    rate = f", {done / seconds:,.0f} a second" if seconds >= 1 else ""
+    rate = f", {done / seconds:,.0f} a second" if seconds >= 1 and done >= seconds else ""
     return f"{done:,}{'' if length is None else f' of {length:,}'} {unit}{rate}"
