@@ -59,7 +59,7 @@ bench: install ## measure, and print the tables of benchmarks/README.md
 	.venv/bin/python benchmarks/deletion.py
 	.venv/bin/python benchmarks/contention.py
 	.venv/bin/python benchmarks/records.py
-	.venv/bin/python benchmarks/purge.py
+	.venv/bin/python benchmarks/purging.py
 	.venv/bin/python benchmarks/refusal.py
 	.venv/bin/python benchmarks/costs.py
 

@@ -7,6 +7,7 @@ depends on the machine. The engine is ministack, or what --dynamodb-url names.
 import json
 import os
 import tempfile
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -26,11 +27,15 @@ import delete_inbound_message_batch
 import delete_inbound_messages
 import delete_outbound_messages
 import delete_pull_events
+import purge
+import store_records
 from cli import server
 from cli.dynamodb import client, create_table
 from cli.embedded import Embedded
 from cli.load import load_files
 from expunge.deadline import Deadline
+from expunge.deletions import holding
+from expunge.deletions.covered import Covered
 from expunge.deletions.purging import remove_due
 from expunge.table.store import store
 from tests.engines.channels import Channels
@@ -38,6 +43,7 @@ from tests.engines.tenant import TABLE, Tenant
 from tests.world import Context, call
 
 MESSAGES = 1000
+HOLDS = 100
 PAYLOAD = {"text": "x" * 600}  # under 1 KB, compressed or not
 
 
@@ -104,7 +110,10 @@ def main(url: str) -> Iterator[tuple[str, Units]]:
         yield f"{step.what}: deleted", working.measure(step.delete, len(step.records))
         deleted += len(step.records)
     yield f"all {deleted:,} of them: purged", working.measure(lambda: purge_all(deleted), deleted)
-    yield "a purge with nothing to do (not a message)", working.measure(lambda: purge_all(0), 1)
+    yield "inbound messages: stored by the records queue's function", working.measure(take_in, MESSAGES)
+    yield "a run of the purge with nothing to do (not a message)", working.measure(run_purge, 1)
+    yield "a hold on an account, placed (not a message)", working.measure(lambda: hold(HOLDS), HOLDS)
+    yield f"the same run with {HOLDS} holds (not a message)", working.measure(run_purge, 1)
 
 
 def steps(dynamodb: Any) -> Iterator[Step]:
@@ -173,6 +182,47 @@ def purge_all(messages: int) -> None:
     found = remove_due(store(), datetime(2999, 1, 1, tzinfo=UTC), 30, Deadline(lambda: 10**9))
     if found.removed != messages:
         raise RuntimeError(found)
+
+
+def take_in() -> None:
+    """Have the function store messages of the queue: ten with ten records each at a time."""
+    lines = [
+        json.dumps(
+            {
+                "kind": "inbound_message",
+                "account_id": "acc_queue",
+                "inbound_endpoint_id": str(uuid.UUID(int=1)),
+                "id": str(uuid.UUID(int=number)),
+                "status": "succeeded",
+                "received_at": "2026-04-05T14:23:11Z",
+                "version": 1,
+                "payload": PAYLOAD,
+            }
+        )
+        for number in range(MESSAGES)
+    ]
+    for at in range(0, MESSAGES, 100):
+        records = [
+            {"messageId": str(each), "body": "\n".join(lines[each : each + 10])}
+            for each in range(at, at + 100, 10)
+        ]
+        reply = store_records.handler({"Records": records}, Context())
+        if reply["batchItemFailures"]:
+            raise RuntimeError(reply)
+
+
+def run_purge() -> None:
+    """Run the function as the schedule does."""
+    reply = purge.handler({}, Context())
+    if reply["purged"] or reply["remaining"]:
+        raise RuntimeError(reply)
+
+
+def hold(count: int) -> None:
+    """Place so many holds, each on an account."""
+    for number in range(count):
+        covered = Covered(account_id=f"acc_held_{number}")
+        holding.place(store(), covered, reason="case 12", by="somebody", deadline=Deadline.never())
 
 
 @click.command()
