@@ -5,30 +5,25 @@ is left alone, and of several runs only one removes it. What is held is set asid
 decided by holds that were read too long ago.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import islice
-from threading import Event
 from typing import NamedTuple
 
 from expunge import timestamps
 from expunge.deadline import Deadline
-from expunge.deletions import parking
 from expunge.deletions.brakes import Brakes
-from expunge.deletions.contents import contents
 from expunge.deletions.due import TOMBSTONE_DAYS, Due, Rule
-from expunge.deletions.emptying import Emptying
-from expunge.deletions.holds import Holds, InForce
-from expunge.deletions.pace import Pace, Patience
+from expunge.deletions.holds import InForce
 from expunge.deletions.parking import Waiting
+from expunge.deletions.removing import Removing
+from expunge.deletions.tally import Tally
 from expunge.errors import Braked, OutOfTime, StoreError, Unavailable
 from expunge.table import keys
 from expunge.table.search import Partition, Range, oldest_first
 from expunge.table.store import Store
-from expunge.table.transactions import LIMIT, RowT, Transaction
+from expunge.table.transactions import LIMIT
 from expunge.telemetry import logger
 
 ROWS = LIMIT // 2
@@ -38,9 +33,6 @@ PAGE = 250
 """Keys that are read at a time from each shard of the bin. No more than that is held in memory."""
 
 _AT_ONCE = 4
-
-# Error codes of a transaction, or of an item in it, that DynamoDB will not take however often it is sent.
-_INVALID = ("ValidationException", "ValidationError")
 
 
 class Purged(NamedTuple):
@@ -116,27 +108,21 @@ class _Run:
         self._deadline = deadline
         self._brakes = brakes
         self._holds = InForce(store, deadline)
-        self._waiting = Waiting()
-        self._looked_at: str | None = None
         self._pool = ThreadPoolExecutor(_AT_ONCE)
-        self._pace = Pace(ROWS)
-        self._stop = Event()
+        self._removing = Removing(store, self._holds, ROWS, deadline)
+        self._tally = Tally()
         self._under_way: dict[Future[None], list[Due]] = {}
         self._oldest: str | None = None
-        self._count = Counter[str]()
-        self._left = Counter[str]()
-        self._deletions: dict[str, None] = {}
-        self._emptying = Emptying(contents(), deadline)
 
     def go(self) -> Purged:
         stopped: StoreError | Braked | None = None
         try:
             self._brakes.check()
-            self._waiting = Waiting.of(self._holds.now())
+            self._tally.waiting = Waiting.of(self._holds.now())
             began = timestamps.now()
-            if self._whole and self._waiting.to_be_looked_at(began):
+            if self._whole and self._tally.waiting.to_be_looked_at(began):
                 self._remove_all(self._that_wait())
-                self._looked_at = timestamps.millis(began)
+                self._tally.looked_at = timestamps.millis(began)
             self._remove_all(self._due())
         except (StoreError, Braked) as error:
             stopped = error
@@ -145,10 +131,10 @@ class _Run:
             stopped = Unavailable(type(error).__name__)
         finally:
             self._end()
-        self._note_waiting()
-        counts = self._count
-        left = self._say_what_is_left()
-        return Purged(counts["removed"], counts["anew"], self._oldest, stopped, self._held(), left)
+        tally = self._tally
+        tally.note_waiting(self._store, self._deadline)
+        left = tally.say_what_is_left()
+        return Purged(tally.removed, tally.dated_anew, self._oldest, stopped, tally.held, left)
 
     def _that_wait(self) -> Iterator[Due]:
         """All that were set aside because they were held, due or not."""
@@ -181,17 +167,17 @@ class _Run:
                 self._brakes.check()
                 some = rows[: self._room()]
                 del rows[: len(some)]
-                self._under_way[self._pool.submit(self._remove, some)] = some
+                self._under_way[self._pool.submit(self._removing.remove, some)] = some
                 self._land(most=2 * _AT_ONCE)
         self._land(most=0)
 
     def _room(self) -> int:
         """How many may be removed next. Raises EnoughPurged, and the StoreError of a transaction."""
         on_their_way = sum(map(len, self._under_way.values()))
-        if self._brakes.room(self._count["removed"]) in range(1, on_their_way + 1):
+        if self._brakes.room(self._tally.removed) in range(1, on_their_way + 1):
             self._land(most=0)
             on_their_way = 0
-        room = self._brakes.room(self._count["removed"])
+        room = self._brakes.room(self._tally.removed)
         return ROWS if room is None else room - on_their_way
 
     def _land(self, most: int) -> None:
@@ -201,114 +187,16 @@ class _Run:
             if not done:
                 raise OutOfTime
             for each in done:
-                self._take_stock(self._under_way.pop(each))
+                self._tally.take(self._under_way.pop(each))
             for each in done:
                 each.result()
 
     def _end(self) -> None:
         """Begin nothing new, and count what is still under way."""
-        self._stop.set()
-        self._emptying.end()
+        self._removing.end()
         self._pool.shutdown(wait=False, cancel_futures=True)
         # `wait` would wait in vain for one that was cancelled before it began: it never counts it as done.
         begun = [each for each in self._under_way if not each.cancelled()]
         wait(begun, max(0, self._deadline.to_wait()))
         for each in begun:
-            self._take_stock(self._under_way[each])
-
-    def _take_stock(self, rows: Sequence[Due]) -> None:
-        for row in rows:
-            self._count["removed"] += row.removed
-            self._count["anew"] += row.anew is not None and row.anew.done
-            self._count["aside"] += row.held and row.moved is not None and row.moved.done
-            self._count["waiting"] += row.held and row.moved is None
-            self._count["due, waiting"] += row.held and row.moved is None and row.in_time
-            if row.left is not None:
-                self._left[row.left] += 1
-                self._deletions.setdefault(row.deletion_id)
-
-    def _held(self) -> int:
-        """How many are due but held: as they were counted, or as noted by the run that counted them last."""
-        looked_at = self._looked_at is not None
-        return self._count["aside"] + (self._count["due, waiting"] if looked_at else self._waiting.messages)
-
-    def _note_waiting(self) -> None:
-        """Note for later runs how many wait; if that fails, they count them, or the number is out of date."""
-        number = self._count["aside"] + (0 if self._looked_at is None else self._count["waiting"])
-        if self._looked_at is None and not number:
-            return
-        try:
-            parking.note(self._store, number, self._looked_at, self._deadline.for_settling())
-        except StoreError as error:
-            logger.warning("What waits was not noted", extra={"reason": error.reason})
-
-    def _say_what_is_left(self) -> int:
-        """Log why contents were not removed, and of which deletions; give their number."""
-        if self._left:
-            extra = {"reasons": dict(self._left), "deletions": list(self._deletions)[:10]}
-            logger.error("Contents in S3 were not removed, so that their messages stay", extra=extra)
-        return self._left.total()
-
-    def _remove(self, rows: Sequence[Due]) -> None:
-        """Remove what no hold covers, and move or date anew what is to stay."""
-        left = list(rows)
-        while left:
-            some = left[: self._pace.rows]
-            holds = self._holds.now()
-            held = holds.among(self._store, list(dict.fromkeys(row.found.pk for row in some)), self._deadline)
-            going = [row for row in some if row.judge(held=row.found.pk in held)]
-            left[: len(some)] = self._commit(going, holds)
-        self._write([row.moved for row in rows if row.moved is not None])
-        self._write([row.anew for row in rows if row.anew is not None])
-        if named := [row for row in rows if row.content_url is not None]:
-            self._empty(named)
-
-    def _empty(self, rows: Sequence[Due]) -> None:
-        """Remove what has its content in S3; what a hold covers by now is set aside."""
-        left = rows
-        while left:
-            holds = self._holds.now()
-            held = holds.among(self._store, list(dict.fromkeys(row.found.pk for row in left)), self._deadline)
-            going = [row for row in left if row.judge(held=row.found.pk in held)]
-            left = self._emptying.empty(going, partial(self._write, holds=holds), holds)
-        self._write([row.moved for row in rows if row.held and row.moved is not None])
-
-    def _write(self, rows: Sequence[RowT], holds: Holds | None = None) -> None:
-        """Write these, as long as the holds by which they were decided are not out of date."""
-        left = list(rows)
-        while left and (holds is None or holds.usable):
-            some = left[: self._pace.rows]
-            left[: len(some)] = self._commit(some, holds)
-
-    def _commit(self, rows: Sequence[RowT], holds: Holds | None = None) -> Sequence[RowT]:
-        """Write these in one transaction, and return those for which it was too large.
-
-        Or those that must be decided on again, because the holds by which they were are out of date.
-        """
-
-        def out_of_date() -> bool:
-            return holds is not None and not holds.usable
-
-        transaction = Transaction(rows)
-        patience = Patience(transaction)
-        too_many = False
-        try:
-            transaction.commit(
-                self._store,
-                self._deadline,
-                lambda: self._stop.is_set() or out_of_date() or patience.ends(),
-            )
-        except OutOfTime:
-            too_many = patience.ended
-            if self._stop.is_set() or not (too_many or out_of_date()):
-                raise
-        except Unavailable as error:
-            # DynamoDB takes 4 MB a transaction, and does not say whether what is deleted counts.
-            if str(error) not in _INVALID or len(transaction.open) == 1:
-                raise
-            too_many = True
-        else:
-            self._pace.went_well()
-        if too_many:
-            self._pace.too_many(len(transaction.open))
-        return transaction.open
+            self._tally.take(self._under_way[each])

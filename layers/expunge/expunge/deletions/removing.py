@@ -1,0 +1,102 @@
+"""Removing messages that are due: a transaction for as many as the store takes, decided by the holds of now.
+
+Nothing is sent that was decided by holds that were read too long ago.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from threading import Event
+
+from expunge.deadline import Deadline
+from expunge.deletions.contents import contents
+from expunge.deletions.due import Due
+from expunge.deletions.emptying import Emptying
+from expunge.deletions.holds import Holds, InForce
+from expunge.deletions.pace import Pace, Patience
+from expunge.errors import OutOfTime, Unavailable
+from expunge.table.store import Store
+from expunge.table.transactions import RowT, Transaction
+
+# Error codes of a transaction, or of an item in it, that DynamoDB will not take however often it is sent.
+_INVALID = ("ValidationException", "ValidationError")
+
+
+class Removing:
+    """What the threads of a run do with messages that it found, at most so many to a transaction."""
+
+    def __init__(self, store: Store, holds: InForce, rows: int, deadline: Deadline) -> None:
+        self._store = store
+        self._holds = holds
+        self._deadline = deadline
+        self._pace = Pace(rows)
+        self._stop = Event()
+        self._emptying = Emptying(contents(), deadline)
+
+    def end(self) -> None:
+        """Begin nothing new."""
+        self._stop.set()
+        self._emptying.end()
+
+    def remove(self, rows: Sequence[Due]) -> None:
+        """Remove what no hold covers, and move or date anew what is to stay. Raises StoreError."""
+        left = list(rows)
+        while left:
+            some = left[: self._pace.rows]
+            holds = self._holds.now()
+            held = holds.among(self._store, list(dict.fromkeys(row.found.pk for row in some)), self._deadline)
+            going = [row for row in some if row.judge(held=row.found.pk in held)]
+            left[: len(some)] = self._commit(going, holds)
+        self._write([row.moved for row in rows if row.moved is not None])
+        self._write([row.anew for row in rows if row.anew is not None])
+        if named := [row for row in rows if row.content_url is not None]:
+            self._empty(named)
+
+    def _empty(self, rows: Sequence[Due]) -> None:
+        """Remove what has its content in S3; what a hold covers by now is set aside."""
+        left = rows
+        while left:
+            holds = self._holds.now()
+            held = holds.among(self._store, list(dict.fromkeys(row.found.pk for row in left)), self._deadline)
+            going = [row for row in left if row.judge(held=row.found.pk in held)]
+            left = self._emptying.empty(going, partial(self._write, holds=holds), holds)
+        self._write([row.moved for row in rows if row.held and row.moved is not None])
+
+    def _write(self, rows: Sequence[RowT], holds: Holds | None = None) -> None:
+        """Write these, as long as the holds by which they were decided are not out of date."""
+        left = list(rows)
+        while left and (holds is None or holds.usable):
+            some = left[: self._pace.rows]
+            left[: len(some)] = self._commit(some, holds)
+
+    def _commit(self, rows: Sequence[RowT], holds: Holds | None = None) -> Sequence[RowT]:
+        """Write these in one transaction, and return those for which it was too large.
+
+        Or those that must be decided on again, because the holds by which they were are out of date.
+        """
+
+        def out_of_date() -> bool:
+            return holds is not None and not holds.usable
+
+        transaction = Transaction(rows)
+        patience = Patience(transaction)
+        too_many = False
+        try:
+            transaction.commit(
+                self._store,
+                self._deadline,
+                lambda: self._stop.is_set() or out_of_date() or patience.ends(),
+            )
+        except OutOfTime:
+            too_many = patience.ended
+            if self._stop.is_set() or not (too_many or out_of_date()):
+                raise
+        except Unavailable as error:
+            # DynamoDB takes 4 MB a transaction, and does not say whether what is deleted counts.
+            if str(error) not in _INVALID or len(transaction.open) == 1:
+                raise
+            too_many = True
+        else:
+            self._pace.went_well()
+        if too_many:
+            self._pace.too_many(len(transaction.open))
+        return transaction.open
