@@ -300,6 +300,23 @@ def test_what_stays_refused_is_reported_from_the_first_on(bus: Bus) -> None:
     assert bus.calls == [5]
 
 
+def test_records_that_the_command_line_read_from_the_stream_can_be_sent_by_hand(bus: Bus) -> None:
+    record = changed(pk(1), flags(), None)
+    record["dynamodb"]["ApproximateCreationDateTime"] = "2026-04-01T01:33:20+02:00"
+    other = changed(pk(2), {"status": "queued"}, {"status": "succeeded"})
+
+    assert handler({"Records": [record, other], "NextShardIterator": "..."}, Context()) == {
+        "batchItemFailures": []
+    }
+
+    [(kind, detail)] = bus.events
+    assert (kind, detail["at"], detail["ids"]) == (
+        "Messages Purged",
+        "2026-03-31T23:33:20.000Z",
+        [message_id(1)],
+    )
+
+
 def test_what_is_on_the_bus_is_not_reported_as_failed(bus: Bus) -> None:
     bus.faults = chain([None], repeat("throttled"))
     records = [deletion(number, f"req_{number}") for number in range(12)]

@@ -117,4 +117,7 @@ def _of_history(pk: str, data: Mapping[str, Any]) -> Change:
 
 
 def _recorded_at(data: Mapping[str, Any]) -> str:
-    return timestamps.millis(datetime.fromtimestamp(data["ApproximateCreationDateTime"], UTC))
+    at = data["ApproximateCreationDateTime"]
+    # AWS's command line, from which records can be sent again by hand, writes it as text.
+    moment = timestamps.parse(at) if isinstance(at, str) else datetime.fromtimestamp(at, UTC)
+    return timestamps.millis(moment)
