@@ -12,6 +12,7 @@ from expunge.deletions.lease import Lease, leased
 from expunge.deletions.preview import preview
 from expunge.deletions.purging import Purged, remove_due
 from expunge.deletions.runs import Run
+from expunge.deletions.work import Asker
 from expunge.errors import (
     Braked,
     EnoughPurged,
@@ -26,7 +27,7 @@ from expunge.errors import (
 )
 from expunge.history import sweeps
 from expunge.settings import purge_stops_above, settings, work_queue
-from expunge.spreading import hand_over, taken_over
+from expunge.spreading import Spreading
 from expunge.table.store import store
 from expunge.telemetry import count, logger, seconds
 
@@ -42,7 +43,8 @@ def handler(event: Any, context: Context) -> dict[str, Any]:
     The event's `time` is the now of the run; by hand it may be left out. One that is more than 5 minutes
     ahead of the clock is refused unless the event says `"force": true`. Where holds kept some, `held` says
     how many; where somebody has paused the purge, `paused` is true; where the run had removed as many
-    messages as one may, `stopped` says so.
+    messages as one may, `stopped` says so; where content in S3 could not be removed, `content_left` counts
+    its messages. Those that another run at once would leave too do not make `remaining` true.
 
     With `"dry_run": true` nothing is changed, and it returns what is due at that time, as preview() does.
 
@@ -73,12 +75,14 @@ def run(event: Any, context: Context) -> dict[str, Any]:
     began = timestamps.now()
     with leased(store(), Deadline(time_left)) as lease:
         record = Run()
-        record.save(store(), Deadline(time_left))
-        brakes = Brakes(store(), purge_stops_above(), Deadline(time_left))
+        record.begin(store(), Deadline(time_left))
+        most = purge_stops_above()
+        brakes = Brakes(store(), most, Deadline(time_left))
         spreads = bool(work_queue()) and _goes(brakes)
         # A time ahead of the clock is for one run, which somebody has forced.
         until = min(now, began)
-        left = taken_over(store(), until, Deadline(time_left), purging=spreads)
+        asker = Asker(record.sk, most or None)
+        left = Spreading(store(), until, asker).taken_over(Deadline(time_left), purging=spreads)
         # Half the time at most, lest a long background deletion keep what is due from being removed.
         sweeping = Deadline(lambda: time_left() - half)
         swept = sweeps.Resumed(0, remaining=True) if left else sweeps.resume(store(), sweeping)
@@ -90,7 +94,9 @@ def run(event: Any, context: Context) -> dict[str, Any]:
         if not left:
             due = purged.oldest if spreads and isinstance(purged.stopped, (OutOfTime, Throttled)) else None
             time_was_up = swept.remaining and sweeping.for_searching().to_start() <= 0
-            hand_over(store(), due, until, began, Deadline(time_left), sweeping=time_was_up)
+            asker = Asker(record.sk, most - purged.removed if most else None)
+            others = Spreading(store(), until, asker)
+            others.hand_over(due, began, Deadline(time_left), sweeping=time_was_up)
         late = _oldest_due_age(purged, lease, began)
         _remember(purged, lease, now, began)
         result = _result(purged, swept)
@@ -102,20 +108,24 @@ def run(event: Any, context: Context) -> dict[str, Any]:
 
 
 def _goes(brakes: Brakes) -> bool:
-    """Whether messages may be removed by several at once: not where one run may remove only so many."""
+    """Whether messages may be removed."""
     try:
         brakes.check()
     except (Braked, StoreError):
         return False
-    return not purge_stops_above()
+    return True
 
 
 def _result(purged: Purged, swept: sweeps.Resumed) -> dict[str, Any]:
     result: dict[str, Any] = {
         "purged": purged.removed,
         "resumed": swept.resumed,
-        "remaining": swept.remaining or purged.stopped is not None or purged.content_left > 0,
+        "remaining": swept.remaining
+        or purged.stopped is not None
+        or purged.content_left > purged.content_stays,
     }
+    if purged.content_left:
+        result["content_left"] = purged.content_left
     if purged.held:
         result["held"] = purged.held
     if isinstance(purged.stopped, PurgePaused):

@@ -7,12 +7,13 @@ from typing import Any
 import expunge.cold_start  # noqa: F401 - before all others
 from expunge import timestamps
 from expunge.deadline import Context, Deadline
-from expunge.deletions import work
+from expunge.deletions import runs, work
 from expunge.deletions.brakes import Brakes
 from expunge.deletions.due import Rule
 from expunge.deletions.purging import remove_due_in
-from expunge.deletions.work import MalformedTask, Round, Task
-from expunge.errors import OutOfTime, PurgeFailed, Throttled, Unavailable
+from expunge.deletions.share import Share
+from expunge.deletions.work import Asker, MalformedTask, Round, Task
+from expunge.errors import EnoughPurged, OutOfTime, PurgeFailed, Throttled, Unavailable
 from expunge.history.carrying_out import State, Work
 from expunge.history.notes import Place
 from expunge.settings import settings
@@ -50,10 +51,12 @@ def run(body: str, context: Context) -> dict[str, Any]:
     """Do what the handler does with the body of a message."""
     task = Task.of_body(body)
     deadline = _slice(context)
-    if work.current(store(), deadline).id != task.round:
+    current = work.current(store(), deadline)
+    if current.id != task.round:
         count("purge", TasksDropped=1)
         return {"task": "dropped"}
-    done, again, delay = _purge(task, deadline) if task.work == "bin" else _sweep(task, deadline)
+    purging = task.work == "bin"
+    done, again, delay = _purge(task, current.asker, deadline) if purging else _sweep(task, deadline)
     if again:
         work.send(again, Deadline(context.get_remaining_time_in_millis).for_reading_back(), delay)
     return {**done, "task": "again" if again else "done"}
@@ -66,14 +69,21 @@ def _slice(context: Context) -> Deadline:
     return Deadline(lambda: time_left() - reserve)
 
 
-def _purge(task: Task, deadline: Deadline) -> tuple[dict[str, int], Sequence[Task], float]:
+def _purge(task: Task, asker: Asker, deadline: Deadline) -> tuple[dict[str, int], Sequence[Task], float]:
     now = timestamps.parse(task.until)
     if now > timestamps.now() + _AHEAD:
         raise MalformedTask("its time is ahead of the clock")
     rule = Rule(now, timedelta(days=settings().retention_days), settings().tombstone_days)
     shards = [keys.bin_shards()[number] for number in task.shards]
-    purged = remove_due_in(shards, store(), rule, deadline, Brakes(store(), 0, deadline))
-    count("purge", Purged=purged.removed, DatedAnew=purged.dated_anew)
+    share = None if asker.may_remove is None else Share(store(), task.round)
+    purged = remove_due_in(shards, store(), rule, deadline, Brakes(store(), 0, deadline, task.of, share))
+    count("purge", Purged=purged.removed, DatedAnew=purged.dated_anew, ContentLeft=purged.content_left)
+    enough = purged.stopped.reason if isinstance(purged.stopped, EnoughPurged) else None
+    if enough:
+        logger.error("Stopped: as many messages were purged as one run may", extra={"purged": purged.removed})
+        count("purge", StoppedAtLimit=1)
+    if asker.run and (purged.removed or enough):
+        runs.count_for(store(), asker.run, purged.removed, enough)
     if isinstance(purged.stopped, Unavailable):
         raise PurgeFailed(purged.stopped, purged.removed, 0) from purged.stopped
     # What is paused goes on when a scheduled run finds that it may.

@@ -120,7 +120,6 @@ def test_all_that_is_due_is_purged_though_a_worker_dies(
     # One item is the note about the round. What the dead one had removed, no answer told.
     assert left(dynamodb, table) == 1
     assert 0 < crowd.done["purged"] <= MESSAGES
-    dynamodb.delete_table(TableName=table)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])

@@ -204,7 +204,8 @@ def test_what_names_nothing_in_the_bucket_stays_and_is_seen_and_holds_up_nobody(
     before = {id_: row for id_, row in rows(world).items() if row.get("content_url") in ASTRAY}
     assert len(before) == len(ASTRAY)
 
-    assert run() == {"purged": 2, "resumed": 0, "remaining": True}
+    # It is no use to try again at once, so who repeats a run while some remain has come to an end.
+    assert run() == purged(2) | {"content_left": len(ASTRAY)}
     assert rows(world) == before
     assert (bucket.left(), other.left()) == (["secret"], ["secret"])
     lines = logged()
@@ -233,7 +234,7 @@ def test_without_a_bucket_what_names_one_stays(
     may_delete_from("", monkeypatch)
     named(world, 1, bucket.put("a"))
 
-    assert run() == {"purged": 0, "resumed": 0, "remaining": True}
+    assert run() == purged(0) | {"content_left": 1}
     assert (bucket.left(), set(rows(world))) == (["a"], {message_id(1)})
     # It can still be restored: nothing of it was touched.
     assert "erased_at" not in rows(world)[message_id(1)]
@@ -265,9 +266,13 @@ def refusal(code: str, status: int = 403) -> ClientError:
 
 
 @pytest.mark.parametrize("operation", ["ListObjectVersions", "DeleteObjects"])
-@pytest.mark.parametrize("error", [UNANSWERED, refusal("AccessDenied"), refusal("SlowDown", 503)], ids=str)
+@pytest.mark.parametrize(
+    ("error", "remaining"),
+    [(UNANSWERED, True), (refusal("AccessDenied"), False), (refusal("SlowDown", 503), True)],
+    ids=str,
+)
 def test_an_s3_that_does_not_do_its_part_keeps_its_messages_and_no_others(
-    world: World, bucket: Bucket, operation: str, error: Exception, logged: Logged
+    world: World, bucket: Bucket, operation: str, error: Exception, remaining: object, logged: Logged
 ) -> None:
     for number in range(9):
         named(world, number, bucket.put(f"in/{number}"))
@@ -276,7 +281,7 @@ def test_an_s3_that_does_not_do_its_part_keeps_its_messages_and_no_others(
 
     with pytest.MonkeyPatch.context() as patch:
         intercept_all(patch, failing(operation, error))
-        assert run() == {"purged": 5, "resumed": 0, "remaining": True}
+        assert run() == purged(5) | {"remaining": remaining, "content_left": 9}
     assert len(bucket.left()) == len(rows(world)) == 9
     assert [line["ContentLeft"] for line in logged() if "ContentLeft" in line] == [[9]]
 
@@ -300,7 +305,7 @@ def test_an_s3_that_fails_is_not_asked_for_each_message(
 
     with pytest.MonkeyPatch.context() as patch:
         intercept_all(patch, fail)
-        assert run() == {"purged": 0, "resumed": 0, "remaining": True}
+        assert run() == purged(0) | {"remaining": True, "content_left": 30}
     # Three in a row, and what was on its way at that moment.
     assert 3 <= len(asked) <= 4
 
@@ -316,7 +321,7 @@ def test_a_version_that_is_locked_holds_up_its_own_message_only(world: World, bu
 
     with pytest.MonkeyPatch.context() as patch:
         intercept_all(patch, lock_four)
-        assert run() == {"purged": 2, "resumed": 0, "remaining": True}
+        assert run() == purged(2) | {"content_left": 4}
     assert len(bucket.left()) == len(rows(world)) == 4
 
 

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -14,9 +15,10 @@ import work as function
 from expunge import settings as deployment
 from expunge import timestamps, timetokens
 from expunge.deadline import Deadline
-from expunge.deletions import brakes, purging, work
+from expunge.deletions import brakes, purging, runs, share, work
+from expunge.deletions.brakes import Brakes
 from expunge.deletions.soft_delete import Deletion, Shortfall
-from expunge.deletions.work import MalformedTask, Task
+from expunge.deletions.work import Asker, MalformedTask, Task
 from expunge.errors import OutOfTime, PurgeFailed, Throttled
 from expunge.history import notes, passes
 from expunge.history.notes import Sweep
@@ -24,7 +26,7 @@ from expunge.table import keys
 from expunge.table.store import store
 from purge import run as purge
 from tests.clock import Clock, SlowStore
-from tests.world import SUB_KEY, Context, World, message_id
+from tests.world import ACCOUNT, SUB_KEY, Context, World, message_id
 
 DELETED = {
     "deleted_at": "2026-04-02T00:00:00.000Z",
@@ -187,15 +189,133 @@ def test_what_came_after_the_work_was_spread_does_not_keep_it_spread(
     assert queue.take() == []
 
 
-def test_where_a_run_may_remove_only_so_many_the_purge_is_not_spread(
+@pytest.fixture
+def at_most_ten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One run may remove no more messages."""
+    monkeypatch.setenv("PURGE_STOPS_ABOVE", "10")
+    deployment.purge_stops_above.cache_clear()
+    yield
+    deployment.purge_stops_above.cache_clear()
+
+
+def after_three(clock: Clock) -> None:
+    """A scheduled run that had time for three messages, which the world no longer shows."""
+    purged = purging.Purged(3, 0, DELETED["purge_at"], OutOfTime())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("purge.remove_due", lambda *_: purged)
+        assert purge({}, clock.invocation(270))["purged"] == 3
+
+
+@pytest.mark.usefixtures("at_most_ten")
+@pytest.mark.parametrize("at_once", [1, 4, 1000])
+def test_a_run_and_its_workers_together_remove_as_many_as_one_run_may_and_say_so(
+    due: World,
+    queue: Queue,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    at_once: int,
+) -> None:
+    monkeypatch.setattr(share, "TAKEN_AT_ONCE", at_once)
+    after_three(clock)
+    replies = [done(body) for body in queue.take()]
+
+    assert purged(due) == 10 - 3
+    assert {reply["task"] for reply in replies} == {"done"}
+    assert queue.take() == []
+    [run] = runs.newest(due.store, Deadline.never())
+    assert (run["purged"], run["stopped"]) == (10, "as many as one run may remove")
+    lines = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [1] in [line.get("StoppedAtLimit") for line in lines]
+
+    clock.run(300)
+    purge({}, clock.invocation(270))
+    assert sum(done(body)["purged"] for body in queue.take()) == MESSAGES - 7
+
+
+@pytest.mark.usefixtures("at_most_ten")
+def test_a_worker_that_dies_takes_what_it_might_have_removed_along(
     due: World, queue: Queue, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PURGE_STOPS_ABOVE", "1000")
-    deployment.purge_stops_above.cache_clear()
+    after_three(clock)
+    bodies = queue.take()
+    monkeypatch.setattr(share, "TAKEN_AT_ONCE", 2)
+    lost = share.Share(due.store, Task.of_body(bodies[0]).round)
+    assert lost.take(Deadline.never()) == 2
+    assert work.current(due.store, Deadline.never()).asker.may_remove == 7 - 2
+
+    assert sum(done(body)["purged"] for body in bodies) == purged(due) == 7 - 2
+
+
+def test_workers_of_another_round_may_remove_nothing(world: World) -> None:
+    earlier, _ = (work.begin(world.store, Deadline.never(), Asker("", 10)) for _ in range(2))
+    assert share.Share(world.store, earlier.id).take(Deadline.never()) == 0
+
+
+def test_what_workers_remove_counts_in_the_record_of_their_run(
+    due: World, queue: Queue, clock: Clock
+) -> None:
     too_short(clock)
-    deployment.purge_stops_above.cache_clear()
+    for body in queue.take():
+        done(body)
+    [run] = runs.newest(due.store, Deadline.never())
+    assert (run["purged"], run["stopped"]) == (MESSAGES, OutOfTime.reason)
+
+
+def test_a_limit_costs_a_worker_two_writes_a_slice_and_one_a_thousand_messages(
+    due: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = Counter[int | None]()
+    update = store().client.update_item
+    for limit in (None, 5000):
+        round_ = work.begin(due.store, Deadline.never(), Asker("", limit))
+        due.message(100 + (limit or 0), **DELETED)
+
+        def count(limit: int | None = limit, **arguments: Any) -> Any:
+            writes[limit] += 1
+            return update(**arguments)
+
+        monkeypatch.setattr(store().client, "update_item", count)
+        body = Task("bin", round_.id, 0, 1, timestamps.millis(timestamps.now())).body()
+        assert done(body)["purged"] > 0
+        monkeypatch.undo()
+    assert writes == {5000: 2}
+
+
+def test_a_pause_stops_all_workers_of_a_run_within_a_thousand_messages(
+    world: World, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here within a hundred, so a worker of four within 25."""
+    monkeypatch.setattr(brakes, "STOPS_WITHIN", 100)
+    shards = [keys.bin_shards()[number] for number in range(0, keys.BIN_SHARDS, 4)]
+    numbers = (
+        n for n in range(400) if keys.bin_shard(keys.message("INBOUND", ACCOUNT, message_id(n))) in shards
+    )
+    for number in islice(numbers, 60):
+        world.message(number, **DELETED)
+    round_ = work.begin(world.store, Deadline.never())
+    pausing = store().client.transact_write_items
+
+    def pause(**arguments: Any) -> Any:
+        monkeypatch.setattr(store().client, "transact_write_items", pausing)
+        brakes.write(store(), paused=True, by="ops", deadline=Deadline.never())
+        return pausing(**arguments)
+
+    monkeypatch.setattr(store().client, "transact_write_items", pause)
+    body = Task("bin", round_.id, 0, 4, timestamps.millis(timestamps.now())).body()
+
+    assert 0 < done(body)["purged"] == purged(world) <= 25
     assert queue.take() == []
-    assert purged(due) < MESSAGES
+
+
+@pytest.mark.parametrize("workers", range(1, keys.BIN_SHARDS + 1))
+def test_what_may_be_on_its_way_at_a_pause_is_a_thousand_messages_for_any_number_of_workers(
+    world: World, workers: int
+) -> None:
+    each = Brakes(world.store, 0, Deadline.never(), workers)
+    unseen = brakes.LOOKS_EVERY if workers == 1 else 1
+    assert workers * each.rows * (each.under_way + unseen) <= 1000
+    assert each.rows >= 12
 
 
 def test_a_pause_stops_workers_and_ends_their_tasks(due: World, queue: Queue, clock: Clock) -> None:

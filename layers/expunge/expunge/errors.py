@@ -146,7 +146,14 @@ class OutOfTime(StoreError):
 
 
 class ContentLeft(ExpungeError):
-    """Content in S3 that was not removed; says why, in S3's words or our own."""
+    """Content in S3 that was not removed; says why, in S3's words or our own.
+
+    `stays` tells that trying again at once is no use: something has to be changed first.
+    """
+
+    def __init__(self, reason: str, *, stays: bool) -> None:
+        super().__init__(reason)
+        self.stays = stays
 
 
 class PurgeFailed(ExpungeError):

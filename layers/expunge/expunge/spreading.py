@@ -6,6 +6,7 @@ may have got lost. When nothing is left of what there was before the last time, 
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.deletions import work
 from expunge.deletions.purging import oldest_due
+from expunge.deletions.work import Asker
 from expunge.errors import StoreError
 from expunge.history import sweeps
 from expunge.history.notes import Place
@@ -33,57 +35,64 @@ class Left(NamedTuple):
         return due or any(_asked_at(place) < moment for place in self.sweeps)
 
 
-def taken_over(store: Store, now: datetime, deadline: Deadline, *, purging: bool) -> Left | None:
-    """If work is spread: have all that is left carried out by others, and return it.
+@dataclass(frozen=True, slots=True)
+class Spreading:
+    """How a run has others work: on what is due until then, and on whose behalf."""
 
-    Of sweeps alone if not `purging`. None if the run is to work by itself, also where the store does not
-    tell. Raises nothing of the store.
-    """
-    if not work_queue():
-        return None
-    try:
-        before = work.current(store, deadline)
-        if not before.id:
+    store: Store
+    until: datetime
+    asker: Asker
+
+    def taken_over(self, deadline: Deadline, *, purging: bool) -> Left | None:
+        """If work is spread: have all that is left carried out by others, and return it.
+
+        Of sweeps alone if not `purging`. None if the run is to work by itself, also where the store does not
+        tell. Raises nothing of the store.
+        """
+        if not work_queue():
             return None
-        left = Left(oldest_due(store, now, deadline) if purging else None, sweeps.look(store, deadline))
-        if not left.since_before(before.began_at):
-            work.end(store, deadline)
+        try:
+            before = work.current(self.store, deadline)
+            if not before.id:
+                return None
+            left = Left(
+                oldest_due(self.store, self.until, deadline) if purging else None,
+                sweeps.look(self.store, deadline),
+            )
+            if not left.since_before(before.began_at):
+                work.end(self.store, deadline)
+                return None
+            self._spread(left, before.began_at, deadline)
+        except StoreError as error:
+            logger.warning("Whether work is spread is not known", extra={"reason": error.reason})
             return None
-        _spread(store, left, now, before.began_at, deadline)
-    except StoreError as error:
-        logger.warning("Whether work is spread is not known", extra={"reason": error.reason})
-        return None
-    return left
+        return left
 
+    def hand_over(self, oldest: str | None, since: datetime, deadline: Deadline, *, sweeping: bool) -> None:
+        """Have others carry out what a run that began at `since` has left, if there is anything and a queue.
 
-def hand_over(
-    store: Store, oldest: str | None, now: datetime, since: datetime, deadline: Deadline, *, sweeping: bool
-) -> None:
-    """Have others carry out what a run that began at `since` has left, if there is anything and a queue.
+        `oldest` is when the first message was due if the time did not suffice for all that are; `sweeping`
+        tells whether it did not for sweeps. Raises nothing of the store: the next run goes on.
+        """
+        if not work_queue() or not (oldest or sweeping):
+            return
+        last = deadline.for_reading_back()
+        try:
+            left = Left(oldest, sweeps.look(self.store, last) if sweeping else ())
+            self._spread(left, timestamps.millis(since), last)
+        except StoreError as error:
+            logger.warning("What is left was not spread", extra={"reason": error.reason})
 
-    `oldest` is when the first message was due if the time did not suffice for all that are; `sweeping` tells
-    whether it did not for sweeps. Raises nothing of the store: the next run goes on.
-    """
-    if not work_queue() or not (oldest or sweeping):
-        return
-    last = deadline.for_reading_back()
-    try:
-        left = Left(oldest, sweeps.look(store, last) if sweeping else ())
-        _spread(store, left, now, timestamps.millis(since), last)
-    except StoreError as error:
-        logger.warning("What is left was not spread", extra={"reason": error.reason})
-
-
-def _spread(store: Store, left: Left, now: datetime, since: str, deadline: Deadline) -> None:
-    """Begin a round with tasks for all that is left; a sweep that was there before is divided."""
-    new = work.begin(store, deadline)
-    keysets: defaultdict[str, list[work.Task]] = defaultdict(list)
-    for place in left.sweeps:
-        keysets[place.pk] += work.of_sweep(new, place.pk, place.sk, divided=_asked_at(place) < since)
-    of_bin = work.of_bin(new, timestamps.millis(now)) if left.oldest else []
-    tasks = list(work.in_turns([of_bin, *keysets.values()]))
-    work.send(tasks, deadline)
-    count("purge", TasksSent=len(tasks))
+    def _spread(self, left: Left, since: str, deadline: Deadline) -> None:
+        """Begin a round with tasks for all that is left; a sweep that was there before is divided."""
+        new = work.begin(self.store, deadline, self.asker)
+        keysets: defaultdict[str, list[work.Task]] = defaultdict(list)
+        for place in left.sweeps:
+            keysets[place.pk] += work.of_sweep(new, place.pk, place.sk, divided=_asked_at(place) < since)
+        of_bin = work.of_bin(new, timestamps.millis(self.until)) if left.oldest else []
+        tasks = list(work.in_turns([of_bin, *keysets.values()]))
+        work.send(tasks, deadline)
+        count("purge", TasksSent=len(tasks))
 
 
 def _asked_at(place: Place) -> str:

@@ -1,10 +1,11 @@
 """What stops a run of the purge although more is due: somebody has paused it, or it has removed enough."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from expunge import timestamps
 from expunge.deadline import Deadline
+from expunge.deletions.share import Share
 from expunge.errors import EnoughPurged, PurgePaused
 from expunge.table import keys
 from expunge.table.store import Store
@@ -56,32 +57,56 @@ def write(store: Store, *, paused: bool, by: str, deadline: Deadline) -> Pause:
 
 
 class Brakes:
-    """The brakes of one run; `most` messages may be removed by it, any number if it is 0."""
+    """The brakes of a run, or of one of the `workers` that carry it out together.
 
-    def __init__(self, store: Store, most: int, deadline: Deadline) -> None:
+    `most` messages may be removed, any number if it is 0. Where a `share` is given, it tells how many more.
+    """
+
+    def __init__(
+        self, store: Store, most: int, deadline: Deadline, workers: int = 1, share: Share | None = None
+    ) -> None:
         self.pause = Pause()
+        self.under_way = _ALONE if workers == 1 else _TOGETHER
+        """Transactions that may be on their way when the next one is begun."""
+        self.rows = STOPS_WITHIN // (workers * (self.under_way + (LOOKS_EVERY if workers == 1 else 1)))
+        """Messages that a transaction may have."""
         self._store = store
         self._most = most
+        self._share = share
         self._deadline = deadline
+        self._looks_every = LOOKS_EVERY if workers == 1 else 1
         self._asked = 0
 
     def check(self) -> None:
         """Be asked before each transaction: every so often, look. Raises PurgePaused, StoreError."""
-        if self._asked % _LOOKS_EVERY == 0:
+        if self._asked % self._looks_every == 0:
             self.pause = read(self._store, self._deadline)
         self._asked += 1
         if self.pause.paused:
             raise PurgePaused
 
     def room(self, removed: int) -> int | None:
-        """How many more may be removed; None if any number. Raises EnoughPurged for none."""
-        if not self._most:
+        """How many more may be removed; None if any number. Raises EnoughPurged for none, StoreError."""
+        if self._share is not None and removed >= self._most:
+            self._most += self._share.take(self._deadline)
+        elif not self._most:
             return None
         if removed >= self._most:
             raise EnoughPurged
         return self._most - removed
 
+    def give_back(self, removed: int) -> None:
+        """Let others have what was taken of the share and not used."""
+        if self._share is not None and self._most > removed:
+            self._share.give_back(self._most - removed)
+            self._most = removed
 
-# Transactions of up to 50 messages, while as many again are on their way: a pause stops a run within 1,000
-# messages.
-_LOOKS_EVERY = 8
+
+STOPS_WITHIN: Final = 1000
+"""Messages that are still removed at most after a pause, by all workers of a run together."""
+
+# A run that works alone has up to eight transactions on their way, and looks before every eighth one; one of
+# several has four, and looks before each. Either way the rest of the thousand is what a transaction may have.
+LOOKS_EVERY: Final = 8
+_ALONE = 8
+_TOGETHER = 4

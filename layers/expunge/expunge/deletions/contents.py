@@ -23,20 +23,27 @@ _MOST_FAILURES = 3
 """So many in a row, and S3 is not asked again."""
 
 
+_REFUSALS = ("AccessDenied", "NoSuchBucket", "InvalidAccessKeyId", "MethodNotAllowed")
+"""Answers of S3 that stay the same until somebody changes something."""
+
+
 class Contents:
     """The bucket that may be deleted from, as long as one piece of work lasts."""
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
         self._failures = 0
+        self._refused = False
 
-    def refusal(self, url: str) -> str | None:
+    def refusal(self, url: str) -> ContentLeft | None:
         """Say why it is no use to try to remove what that address names; None if it is."""
         if not self._bucket:
-            return "no bucket is set"
+            return ContentLeft("no bucket is set", stays=True)
         if key_in(self._bucket, url) is None:
-            return "it is not in the bucket"
-        return "S3 did not do its part" if self._failures >= _MOST_FAILURES else None
+            return ContentLeft("it is not in the bucket", stays=True)
+        if self._failures >= _MOST_FAILURES:
+            return ContentLeft("S3 did not do its part", stays=self._refused)
+        return None
 
     def remove(self, url: str, deadline: Deadline) -> None:
         """Remove an object, all of its versions and what marks it as deleted; nothing if it is gone.
@@ -45,13 +52,14 @@ class Contents:
         """
         refusal = self.refusal(url)
         if refusal is not None:
-            raise ContentLeft(refusal)
+            raise refusal
         try:
             self._remove(str(key_in(self._bucket, url)), deadline)
         except FAILURES as error:
             self._failures += 1
             code = getattr(error, "response", {}).get("Error", {}).get("Code")
-            raise ContentLeft(code or type(error).__name__) from error
+            self._refused = code in _REFUSALS
+            raise ContentLeft(code or type(error).__name__, stays=self._refused) from error
         self._failures = 0
 
     def _remove(self, key: str, deadline: Deadline) -> None:
@@ -75,7 +83,8 @@ class Contents:
         reply = _client().delete_objects(Bucket=self._bucket, Delete={"Objects": versions, "Quiet": True})
         if reply.get("Errors"):
             # Such as a version that is locked: that is about this object only.
-            raise ContentLeft(reply["Errors"][0].get("Code", "InternalError"))
+            code = reply["Errors"][0].get("Code", "InternalError")
+            raise ContentLeft(code, stays=code in _REFUSALS)
 
 
 def contents() -> Contents:

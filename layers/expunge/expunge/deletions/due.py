@@ -11,6 +11,7 @@ from typing import Any
 
 from expunge import timestamps
 from expunge.deletions.parking import Moved, waits
+from expunge.errors import ContentLeft
 from expunge.table import keys
 from expunge.table.flags import tombstone
 from expunge.table.search import Found
@@ -63,7 +64,7 @@ class Due:
     moved: Moved | None = field(default=None, init=False)
     content_url: str | None = field(default=None, init=False)
     deletion_id: str = field(default="", init=False)
-    left: str | None = field(default=None, init=False)
+    left: ContentLeft | None = field(default=None, init=False)
 
     def judge(self, *, held: bool) -> bool:
         """Whether to remove it; else it is set aside, goes on waiting, or goes back to the bin."""

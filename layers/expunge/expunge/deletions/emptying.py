@@ -108,5 +108,5 @@ class Emptying:
         try:
             self._contents.remove(row.content_url or "", self._deadline)
         except ContentLeft as error:
-            row.left = str(error)
+            row.left = error
         return row.left is None

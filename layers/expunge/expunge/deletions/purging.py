@@ -50,6 +50,8 @@ class Purged(NamedTuple):
     held: int = 0
     content_left: int = 0
     """Messages that are still there because their content in S3 is, or may be."""
+    content_stays: int = 0
+    """Those of them that another run, right after this one, would leave as well."""
 
 
 def remove_due(
@@ -109,10 +111,12 @@ class _Run:
         self._brakes = brakes
         self._holds = InForce(store, deadline)
         self._pool = ThreadPoolExecutor(_AT_ONCE)
-        self._removing = Removing(store, self._holds, ROWS, deadline)
+        self._removing = Removing(store, self._holds, min(ROWS, brakes.rows), deadline)
         self._tally = Tally()
         self._under_way: dict[Future[None], list[Due]] = {}
         self._oldest: str | None = None
+        self._sure = True
+        """Whether all that was sent was answered: else more may be gone than was counted."""
 
     def go(self) -> Purged:
         stopped: StoreError | Braked | None = None
@@ -133,8 +137,8 @@ class _Run:
             self._end()
         tally = self._tally
         tally.note_waiting(self._store, self._deadline)
-        left = tally.say_what_is_left()
-        return Purged(tally.removed, tally.dated_anew, self._oldest, stopped, tally.held, left)
+        left, stays = tally.say_what_is_left()
+        return Purged(tally.removed, tally.dated_anew, self._oldest, stopped, tally.held, left, stays)
 
     def _that_wait(self) -> Iterator[Due]:
         """All that were set aside because they were held, due or not."""
@@ -162,13 +166,13 @@ class _Run:
 
     def _remove_all(self, due: Iterator[Due]) -> None:
         """Have them removed, transaction by transaction. Raises the StoreError of one, Braked."""
-        while rows := list(islice(due, ROWS)):
+        while rows := list(islice(due, min(ROWS, self._brakes.rows))):
             while rows:
                 self._brakes.check()
                 some = rows[: self._room()]
                 del rows[: len(some)]
                 self._under_way[self._pool.submit(self._removing.remove, some)] = some
-                self._land(most=2 * _AT_ONCE)
+                self._land(most=self._brakes.under_way)
         self._land(most=0)
 
     def _room(self) -> int:
@@ -178,7 +182,7 @@ class _Run:
             self._land(most=0)
             on_their_way = 0
         room = self._brakes.room(self._tally.removed)
-        return ROWS if room is None else room - on_their_way
+        return ROWS if room is None else min(ROWS, room - on_their_way)
 
     def _land(self, most: int) -> None:
         """Wait until at most so many transactions are under way. Raises the StoreError of one that failed."""
@@ -188,6 +192,8 @@ class _Run:
                 raise OutOfTime
             for each in done:
                 self._tally.take(self._under_way.pop(each))
+            for each in done:
+                self._sure &= each.exception() is None
             for each in done:
                 each.result()
 
@@ -200,3 +206,6 @@ class _Run:
         wait(begun, max(0, self._deadline.to_wait()))
         for each in begun:
             self._tally.take(self._under_way[each])
+            self._sure &= each.done() and each.exception() is None
+        if self._sure:
+            self._brakes.give_back(self._tally.removed)

@@ -10,6 +10,7 @@ from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.errors import StoreError
 from expunge.table import keys
+from expunge.table.retries import FAILURES
 from expunge.table.store import Item, Store, key
 from expunge.telemetry import logger
 
@@ -25,21 +26,54 @@ class Run:
     started_at: str = field(default_factory=lambda: timestamps.millis(timestamps.now()))
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
 
-    def save(self, store: Store, deadline: Deadline, **told: Any) -> None:
-        """Write what is known of it; if the store fails, the run goes on without."""
-        until = timestamps.parse(self.started_at) + KEPT
-        item: Item = key(keys.PURGE_RUN, f"{self.started_at}#{self.id}")
-        item |= {"started_at": {"S": self.started_at}, "keep_until": {"N": str(int(until.timestamp()))}}
-        item |= {name: _written(value) for name, value in told.items() if value is not None}
-        try:
-            store.put(item, deadline)
-        except StoreError as error:
-            logger.warning("The run's record was not written", extra={"reason": error.reason})
+    @property
+    def sk(self) -> str:
+        """The sort key of the record."""
+        return f"{self.started_at}#{self.id}"
+
+    def begin(self, store: Store, deadline: Deadline) -> None:
+        """Write that it is at work; if the store fails, the run goes on without."""
+        self._write(store, deadline)
 
     def end(self, store: Store, deadline: Deadline, result: Mapping[str, Any], stopped: str | None) -> None:
         """Write how it ended: what it answers, and why it did not go on until nothing was due."""
         told = {name: result.get(name, 0) for name in (*_NUMBERS, "remaining")}
-        self.save(store, deadline, ended_at=timestamps.millis(timestamps.now()), stopped=stopped, **told)
+        told |= {} if stopped is None else {"stopped": stopped}
+        self._write(store, deadline, ended_at=timestamps.millis(timestamps.now()), **told)
+
+    def _write(self, store: Store, deadline: Deadline, **told: Any) -> None:
+        until = timestamps.parse(self.started_at) + KEPT
+        told |= {"started_at": self.started_at, "keep_until": int(until.timestamp())}
+        try:
+            store.update(
+                keys.PURGE_RUN,
+                self.sk,
+                deadline,
+                UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in told),
+                ExpressionAttributeValues={f":{name}": _written(value) for name, value in told.items()},
+            )
+        except StoreError as error:
+            logger.warning("The run's record was not written", extra={"reason": error.reason})
+
+
+def count_for(store: Store, sk: str, purged: int, stopped: str | None) -> None:
+    """Count in a run's record what a worker has removed on its behalf.
+
+    It is tried once, so that nothing is counted twice: the number is too low where the store failed.
+    """
+    expression, values = "ADD purged_by_workers :purged", {":purged": _written(purged)}
+    if stopped is not None:
+        expression, values = f"SET stopped = :stopped {expression}", values | {":stopped": _written(stopped)}
+    try:
+        store.client.update_item(
+            TableName=store.table,
+            Key=key(keys.PURGE_RUN, sk),
+            UpdateExpression=expression,
+            ConditionExpression="attribute_exists(pk)",
+            ExpressionAttributeValues=values,
+        )
+    except FAILURES as error:
+        logger.warning("A worker was not counted in the run's record", extra={"reason": type(error).__name__})
 
 
 def newest(store: Store, deadline: Deadline) -> Iterator[dict[str, Any]]:
@@ -57,6 +91,8 @@ def newest(store: Store, deadline: Deadline) -> Iterator[dict[str, Any]]:
 def _told(item: Item) -> dict[str, Any]:
     told: dict[str, Any] = {name: item[name]["S"] for name in ("started_at", "ended_at") if name in item}
     told |= {name: int(item[name]["N"]) for name in _NUMBERS if name in item}
+    if "purged_by_workers" in item:
+        told["purged"] = told.get("purged", 0) + int(item["purged_by_workers"]["N"])
     told |= {"remaining": item["remaining"]["BOOL"]} if "remaining" in item else {}
     return told | ({"stopped": item["stopped"]["S"]} if "stopped" in item else {})
 

@@ -44,7 +44,8 @@ class Tally:
             self._count["waiting"] += row.held and row.moved is None
             self._count["due, waiting"] += row.held and row.moved is None and row.in_time
             if row.left is not None:
-                self._left[row.left] += 1
+                self._left[str(row.left)] += 1
+                self._count["stays"] += row.left.stays
                 self._deletions.setdefault(row.deletion_id)
 
     @property
@@ -63,9 +64,12 @@ class Tally:
         except StoreError as error:
             logger.warning("What waits was not noted", extra={"reason": error.reason})
 
-    def say_what_is_left(self) -> int:
-        """Log why contents were not removed, and of which deletions; give their number."""
+    def say_what_is_left(self) -> tuple[int, int]:
+        """Log why contents were not removed, and of which deletions.
+
+        Give how many there are, and of how many of them it is no use to try again at once.
+        """
         if self._left:
             extra = {"reasons": dict(self._left), "deletions": list(self._deletions)[:10]}
             logger.error("Contents in S3 were not removed, so that their messages stay", extra=extra)
-        return self._left.total()
+        return self._left.total(), self._count["stays"]
