@@ -15,7 +15,7 @@ from delete_inbound_messages import handler as delete_all
 from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.deletions import lease as leases
-from expunge.deletions import purging
+from expunge.deletions import purging, runs
 from expunge.deletions.purging import Purged, remove_due
 from expunge.errors import InvalidRequest, PurgeFailed
 from expunge.history import sweeps
@@ -814,13 +814,16 @@ def test_a_run_that_cannot_take_the_lease_works_without_it(
 ) -> None:
     world.message(1, **deleted())
     monkeypatch.setattr(store().client, "update_item", refuse(code))
-    monkeypatch.setattr(leases, "_PATIENCE", 0.1)
+    for module in (leases, runs):
+        monkeypatch.setattr(module, "_PATIENCE", 0.1)
 
     assert purge(context=RunningOut())["purged"] == 1
     assert left(world) == set()
     warnings = [line["message"] for line in logged() if line.get("level") == "WARNING"]
     assert warnings == [
         "The lease was not taken; the run goes on without it",
+        "The run's record was not written",
+        "The run's record was not written",
         "The lease was not released; it runs out by itself",
     ]
 

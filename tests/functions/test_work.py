@@ -313,8 +313,7 @@ def test_what_may_be_on_its_way_at_a_pause_is_a_thousand_messages_for_any_number
     world: World, workers: int
 ) -> None:
     each = Brakes(world.store, 0, Deadline.never(), workers)
-    unseen = brakes.LOOKS_EVERY if workers == 1 else 1
-    assert workers * each.rows * (each.under_way + unseen) <= 1000
+    assert workers * each.rows * (each.under_way + each.looks_every) <= 1000
     assert each.rows >= 12
 
 

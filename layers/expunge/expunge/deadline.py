@@ -70,6 +70,11 @@ class Deadline:
         """The latest cut-off, for reads that may begin until the answer is due."""
         return self._until(_LAST_WORD)
 
+    def at_most(self, seconds: float) -> "Deadline":
+        """One that is so many seconds from now, if there are more, for what need not succeed."""
+        rest = max(0.0, self.to_start() - seconds)
+        return Deadline(lambda: int(1000 * (self.to_start() - rest)))
+
     def to_start(self) -> float:
         """Seconds in which a call to the store may still begin; not positive when it is too late."""
         return self._left(self._last_start)

@@ -66,20 +66,22 @@ class Brakes:
         self, store: Store, most: int, deadline: Deadline, workers: int = 1, share: Share | None = None
     ) -> None:
         self.pause = Pause()
-        self.under_way = _ALONE if workers == 1 else _TOGETHER
+        at_a_time = max(_FEWEST, STOPS_WITHIN // (_USUAL_ROWS * workers))
+        self.under_way = min(_MOST, max(_FEWEST - 1, at_a_time // 2))
         """Transactions that may be on their way when the next one is begun."""
-        self.rows = STOPS_WITHIN // (workers * (self.under_way + (LOOKS_EVERY if workers == 1 else 1)))
+        self.looks_every = min(_MOST, at_a_time - self.under_way)
+        """Transactions that are begun without looking whether somebody has paused the purge."""
+        self.rows = STOPS_WITHIN // (workers * (self.under_way + self.looks_every))
         """Messages that a transaction may have."""
         self._store = store
         self._most = most
         self._share = share
         self._deadline = deadline
-        self._looks_every = LOOKS_EVERY if workers == 1 else 1
         self._asked = 0
 
     def check(self) -> None:
         """Be asked before each transaction: every so often, look. Raises PurgePaused, StoreError."""
-        if self._asked % self._looks_every == 0:
+        if self._asked % self.looks_every == 0:
             self.pause = read(self._store, self._deadline)
         self._asked += 1
         if self.pause.paused:
@@ -105,8 +107,9 @@ class Brakes:
 STOPS_WITHIN: Final = 1000
 """Messages that are still removed at most after a pause, by all workers of a run together."""
 
-# A run that works alone has up to eight transactions on their way, and looks before every eighth one; one of
-# several has four, and looks before each. Either way the rest of the thousand is what a transaction may have.
-LOOKS_EVERY: Final = 8
-_ALONE = 8
-_TOGETHER = 4
+# What was on its way when somebody paused the purge, and what is begun until the next look, is still removed:
+# together that may be a thousand messages. A few workers can each have several transactions of fifty; of
+# many, each has four on their way and looks before each, and its transactions are smaller.
+_USUAL_ROWS = 50
+_MOST = 8
+_FEWEST = 5

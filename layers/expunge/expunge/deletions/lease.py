@@ -89,7 +89,7 @@ class Lease:
         return self._store.update(
             keys.LEASE,
             keys.PURGE,
-            _brief(self._deadline.for_settling()),
+            self._deadline.for_settling().at_most(_PATIENCE),
             UpdateExpression=expression,
             ConditionExpression=condition,
             ExpressionAttributeValues={
@@ -114,12 +114,6 @@ def leased(store: Store, deadline: Deadline) -> Iterator[Lease]:
         ended.set()
         keeper.join(max(0, deadline.to_wait()))
         lease.release()
-
-
-def _brief(deadline: Deadline) -> Deadline:
-    """A part of the time that is left."""
-    rest = deadline.to_start() - _PATIENCE
-    return Deadline(lambda: int(1000 * (deadline.to_start() - max(0, rest))))
 
 
 def _warn(what: str, error: StoreError) -> None:

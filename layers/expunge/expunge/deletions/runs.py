@@ -16,6 +16,9 @@ from expunge.telemetry import logger
 
 KEPT: Final = timedelta(days=400)
 
+# Seconds that writing a record may take with all repetitions.
+_PATIENCE = 10.0
+
 _NUMBERS = ("purged", "resumed", "held")
 
 
@@ -48,7 +51,7 @@ class Run:
             store.update(
                 keys.PURGE_RUN,
                 self.sk,
-                deadline,
+                deadline.at_most(_PATIENCE),
                 UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in told),
                 ExpressionAttributeValues={f":{name}": _written(value) for name, value in told.items()},
             )
