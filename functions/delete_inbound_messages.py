@@ -7,7 +7,7 @@ from expunge.webhooks.admission import key_with
 from expunge.webhooks.delete_all import delete_all
 from expunge.webhooks.envelopes import Answer
 from expunge.webhooks.families import INBOUND
-from expunge.webhooks.filters import InboundFilters
+from expunge.webhooks.filters import INBOUND_FILTERS
 from expunge.webhooks.repeating import idempotent
 
 
@@ -15,4 +15,4 @@ from expunge.webhooks.repeating import idempotent
 @idempotent
 def handler(call: Call[ApiKey]) -> Answer:
     """Answer with the ids of the messages that this request deleted."""
-    return delete_all(call, INBOUND, InboundFilters)
+    return delete_all(call, INBOUND, INBOUND_FILTERS)

@@ -7,7 +7,7 @@ from expunge.webhooks.admission import key_with
 from expunge.webhooks.delete_all import delete_all
 from expunge.webhooks.envelopes import Answer
 from expunge.webhooks.families import PULL
-from expunge.webhooks.filters import PullFilters
+from expunge.webhooks.filters import PULL_FILTERS
 from expunge.webhooks.repeating import idempotent
 
 
@@ -15,4 +15,4 @@ from expunge.webhooks.repeating import idempotent
 @idempotent
 def handler(call: Call[ApiKey]) -> Answer:
     """Answer with the ids of the events that this request deleted."""
-    return delete_all(call, PULL, PullFilters)
+    return delete_all(call, PULL, PULL_FILTERS)

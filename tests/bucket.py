@@ -7,7 +7,7 @@ import pytest
 from botocore.client import BaseClient
 
 from expunge.deletions import contents
-from expunge.table.store import session
+from expunge.table.session import session
 
 NAME = "contents"
 

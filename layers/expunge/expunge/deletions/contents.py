@@ -14,7 +14,7 @@ from expunge.errors import ContentLeft, OutOfTime
 from expunge.settings import content_bucket, content_endpoint
 from expunge.table.content_urls import key_in
 from expunge.table.retries import FAILURES
-from expunge.table.store import session
+from expunge.table.session import session
 
 _PAGE = 100
 """Versions that are listed and deleted at a time; S3 lists all keys that begin with the one that is meant."""

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Final, Literal, NamedTuple
 
-from botocore.session import Session
-
 from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.errors import Unavailable
 from expunge.settings import work_concurrency, work_queue
 from expunge.table import keys
 from expunge.table.retries import repeat
+from expunge.table.session import session
 from expunge.table.store import CLIENT_CONFIG, Store
 
 SLICE: Final = 30.0
@@ -184,7 +183,7 @@ def in_turns(groups: Sequence[Sequence[Task]]) -> Iterator[Task]:
 @cache
 def _client() -> Any:
     """The process's one client, made when it is first needed."""
-    return Session().create_client("sqs", config=CLIENT_CONFIG)
+    return session().create_client("sqs", config=CLIENT_CONFIG)
 
 
 def forget() -> None:

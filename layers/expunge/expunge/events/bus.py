@@ -5,13 +5,13 @@ from functools import cache, partial
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
-from botocore.session import Session
 
 from expunge.deadline import Deadline
 from expunge.errors import StoreError
 from expunge.events.grouping import Event
 from expunge.settings import event_bus
 from expunge.table.retries import Retry, repeat
+from expunge.table.session import session
 from expunge.table.store import CLIENT_CONFIG
 from expunge.telemetry import logger
 
@@ -96,7 +96,7 @@ def _failure(codes: Sequence[str]) -> ClientError:
 @cache
 def _client() -> Any:
     """The process's one client, made when it is first needed."""
-    return Session().create_client("events", config=CLIENT_CONFIG)
+    return session().create_client("events", config=CLIENT_CONFIG)
 
 
 def forget() -> None:

@@ -23,8 +23,7 @@ from expunge.table.search import Found, Partition, Range, oldest_first
 from expunge.table.shown import after_payload, before_payload
 from expunge.table.store import Item, Store
 from expunge.webhooks.families import FAMILIES
-from expunge.webhooks.filters import Filters, InboundFilters, OutboundFilters, PullFilters
-from expunge.webhooks.filters import read as read_filters
+from expunge.webhooks.filters import INBOUND_FILTERS, OUTBOUND_FILTERS, PULL_FILTERS, Form
 
 _ATTRIBUTES = (
     "pk, sk, kind, account_id, id, endpoint_id, event_type, #status, received_at, created_at,"
@@ -34,10 +33,10 @@ _ATTRIBUTES = (
 )
 _WITH_CONTENT = f"{_ATTRIBUTES}, payload"
 
-_FILTERS: Mapping[str, tuple[str, type[Filters]]] = {
-    "inbound_message": ("inbound", InboundFilters),
-    "outbound_message": ("outbound", OutboundFilters),
-    "pull_event": ("pull", PullFilters),
+_FILTERS: Mapping[str, tuple[str, Form]] = {
+    "inbound_message": ("inbound", INBOUND_FILTERS),
+    "outbound_message": ("outbound", OUTBOUND_FILTERS),
+    "pull_event": ("pull", PULL_FILTERS),
 }
 
 _MESSAGES = 50
@@ -99,20 +98,20 @@ class Live:
         return partitions, Range(timetokens.order(meant[0]), timetokens.order(meant[-1]))
 
     def _webhooks(self, kind: str, given: Mapping[str, Any]) -> tuple[Sequence[Partition], Range]:
-        name, model = _FILTERS[kind]
+        name, form = _FILTERS[kind]
         family = FAMILIES[name]
         owner = ("account_id", "pull_endpoint_id") if family.by_endpoint else ("account_id",)
         for field in owner:
             check(kind, field, given.get(field))
         filters = {key: str(value) for key, value in given.items() if key not in owner}
-        _refuse_unknown(filters, [key for key in model.describe() if key != "dry_run"])
+        _refuse_unknown(filters, [key for key in form.parameters if key != "dry_run"])
         try:
-            read = read_filters(model, filters)
+            read = form.read(filters)
         except InvalidRequest as error:
             raise ValueError(error.message) from None
         self.most = read.limit if "limit" in filters else None
-        endpoint = given["pull_endpoint_id"].lower() if family.by_endpoint else read.of_endpoint
-        partitions = family.partitions(given["account_id"], read.status, endpoint, read.of_type)
+        endpoint = given["pull_endpoint_id"].lower() if family.by_endpoint else read.endpoint_id
+        partitions = family.partitions(given["account_id"], read.status, endpoint, read.event_type)
         return partitions, read.window
 
     def records(self, store: Store, seconds: float) -> Iterator[Record]:

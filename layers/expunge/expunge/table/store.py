@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from botocore.session import Session
 
 from expunge.deadline import Deadline
 from expunge.settings import settings
 from expunge.table.retries import Retry, repeat
 from expunge.table.sending import guard
+from expunge.table.session import session
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -185,9 +185,3 @@ def connect(table: str) -> Store:
     """A store of its own, whose client finds credentials and region as boto3 does."""
     client = cast("DynamoDBClient", session().create_client("dynamodb", config=CLIENT_CONFIG))
     return Store(client, table)
-
-
-@cache
-def session() -> Session:
-    """Make a session of botocore's: importing boto3 around it takes another 25 ms of a cold start."""
-    return Session()

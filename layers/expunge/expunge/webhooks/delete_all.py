@@ -19,7 +19,7 @@ from expunge.webhooks.earlier import asked, earlier
 from expunge.webhooks.envelopes import Answer
 from expunge.webhooks.families import Family
 from expunge.webhooks.filtered import conclude, repeat
-from expunge.webhooks.filters import Filters, read
+from expunge.webhooks.filters import Filters, Form
 from expunge.webhooks.parameters import path_uuid, refuse_body
 from expunge.webhooks.plans import plan, planned
 
@@ -34,7 +34,7 @@ class _Place(NamedTuple):
     partitions: Sequence[Partition]
 
 
-def delete_all(call: Call[ApiKey], family: Family, model: type[Filters]) -> Answer:
+def delete_all(call: Call[ApiKey], family: Family, form: Form) -> Answer:
     """Delete the messages that match the filters of the query, oldest first, or plan to.
 
     Answers with the ids of exactly the rows that this request committed, whatever failed on the way. Raises
@@ -45,7 +45,7 @@ def delete_all(call: Call[ApiKey], family: Family, model: type[Filters]) -> Answ
         return planned(record, replayed=True)
     if record is not None and record.complete:
         return repeat(record, replayed=True)
-    place = _place(call, family, model)
+    place = _place(call, family, form)
     record = record or _record(call, family, place)
     before = len(record.taken)
     pool = ThreadPoolExecutor(_QUERIES_AT_ONCE)
@@ -58,25 +58,25 @@ def delete_all(call: Call[ApiKey], family: Family, model: type[Filters]) -> Answ
     return conclude(call, record, shortfall, before)
 
 
-def _place(call: Call[ApiKey], family: Family, model: type[Filters]) -> _Place:
+def _place(call: Call[ApiKey], family: Family, form: Form) -> _Place:
     """Check the request: its shape, then whether its endpoint exists. Say where the matching messages lie."""
-    filters = read(model, call.request.query())
+    filters = form.read(call.request.query())
     refuse_body(call.request, "filters go into the query string")
-    endpoint_id = filters.of_endpoint
+    endpoint_id = filters.endpoint_id
     if family.by_endpoint:
         endpoint_id = path_uuid(call.request, "id")
         customer_endpoints.require_named_by_path(call, family, endpoint_id)
     elif endpoint_id is not None:
         customer_endpoints.require_named_by_filter(call, family, endpoint_id)
     account_id = call.caller.account_id
-    partitions = family.partitions(account_id, filters.status, endpoint_id, filters.of_type)
+    partitions = family.partitions(account_id, filters.status, endpoint_id, filters.event_type)
     return _Place(filters, endpoint_id, partitions)
 
 
 def _record(call: Call[ApiKey], family: Family, place: _Place) -> Record:
     """A new record, of a deletion or of a plan, about no message so far."""
     asks = asked(call)
-    filters = place.filters.given()
+    filters = place.filters.given
     if family.by_endpoint and place.endpoint_id is not None:
         filters = {f"{family.name}_endpoint_id": place.endpoint_id, **filters}
     prefix = family.pk(call.caller.account_id, "", place.endpoint_id)
