@@ -5,19 +5,16 @@ longer than the plainest one. Through the handler, in process, in turns. The cli
 the keyset as in AWS, and what it sends is answered at once.
 """
 
-import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from io import BytesIO
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
-from zlib import crc32
 
 from botocore.awsrequest import AWSResponse
-from botocore.compat import HTTPHeaders
 
+from benchmarks.answering import reply
 from tests.as_deployed import environment
 
 os.environ |= environment(POWERTOOLS_METRICS_DISABLED="true", POWERTOOLS_LOG_LEVEL="CRITICAL")
@@ -60,17 +57,7 @@ def answer(request: Any, **_: Any) -> AWSResponse:
     """Answer as DynamoDB would, without a network."""
     names = {"pub_key": {"S": "pub-c-1"}, "secret_key": {"S": "sec-c-1"}}
     switches = {"access_manager": {"BOOL": True}, "delete_from_history": {"BOOL": True}}
-    body = json.dumps({"Item": names | switches}).encode()
-    headers = {"x-amz-crc32": str(crc32(body)), "content-type": "application/x-amz-json-1.0"}
-    return AWSResponse(request.url, 200, HTTPHeaders.from_dict(headers), Raw(body))
-
-
-class Raw(BytesIO):
-    """A response's body as botocore reads it."""
-
-    def stream(self, **_: Any) -> Iterator[bytes]:
-        """Give all of it."""
-        yield self.read()
+    return reply(request, {"Item": names | switches})
 
 
 def refuse(channels: str, query: str) -> float:

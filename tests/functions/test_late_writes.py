@@ -51,6 +51,7 @@ def test_what_was_committed_is_told_apart_from_what_is_in_doubt(
 ) -> None:
     monkeypatch.setattr(soft_delete, "LIMIT", 2)
     monkeypatch.setattr(at_once, "_AT_ONCE", 1)
+    monkeypatch.setattr(at_once, "_idle", [])
     ids = [world.message(number) for number in range(5)]
     late = LateWrites.installed(monkeypatch, after=1)
 

@@ -269,6 +269,7 @@ def test_when_one_transaction_fails_for_good_no_other_is_begun(
 ) -> None:
     monkeypatch.setattr(soft_delete, "LIMIT", 1)
     monkeypatch.setattr(at_once, "_AT_ONCE", 1)
+    monkeypatch.setattr(at_once, "_idle", [])
     for number in range(3):
         world.message(number)
     answers = [store().client.transact_write_items, raising(refusal("AccessDeniedException"))]
@@ -292,6 +293,7 @@ def test_what_was_committed_before_a_failure_is_reported_with_it(
 ) -> None:
     monkeypatch.setattr(soft_delete, "LIMIT", 2)
     monkeypatch.setattr(at_once, "_AT_ONCE", 1)
+    monkeypatch.setattr(at_once, "_idle", [])
     ids = [world.message(number) for number in range(6)]
     chunks = iter([store().client.transact_write_items])
 

@@ -18,6 +18,7 @@ FLOORS = (
         "timestamps",
         "timetokens",
         "cache",
+        "chance",
         "problems",
         "vocabulary",
     },

@@ -1,6 +1,5 @@
 """What a transaction sends, in which order, and what it knows of its rows whatever the store answers."""
 
-import random
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
+from expunge.chance import chance
 from expunge.deadline import Deadline
 from expunge.errors import OutOfTime, Throttled, Unavailable
 from expunge.table.store import Store
@@ -172,7 +172,7 @@ def test_contested_rows_are_put_off_and_the_others_sent_at_once(
 def test_a_conflict_is_waited_for_in_tens_of_milliseconds_and_throttling_for_longer(
     store: Store, answers: Callable[..., Sent], pauses: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(random, "uniform", lambda _, most: most)
+    monkeypatch.setattr(chance, "uniform", lambda _, most: most)
     answers(*[cancelled(CONFLICT)] * 8, None)
     commit(store, Transaction([Row("a")]))
     assert pauses == [0.04, 0.08, 0.16, 0.2, 0.2, 0.2, 0.2, 0.2]

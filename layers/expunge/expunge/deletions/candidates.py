@@ -10,10 +10,10 @@ same, so they mostly get all of one or nothing. What a request leaves out it kee
 end nothing is left out.
 """
 
-import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from expunge.chance import chance
 from expunge.deletions.soft_delete import Deletion, Outcome, Target
 from expunge.errors import StoreError
 from expunge.table.search import Found, Partition, Range
@@ -53,7 +53,7 @@ class Candidates:
             error = failed
         waiting = list(self._waiting)
         stretches = -(-len(waiting) // self._limit)
-        first = self._limit * random.randrange(stretches) if self._contended and stretches else 0  # noqa: S311 - a spread
+        first = self._limit * chance.randrange(stretches) if self._contended and stretches else 0
         return [self._waiting.pop(pk) for pk in waiting[first : first + most]], error
 
     def settle(self, targets: Sequence[Target]) -> None:

@@ -1,6 +1,5 @@
 """Finding the living messages of channels, which are spread over the parts that table/keys.py names."""
 
-import random
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, wait
@@ -8,6 +7,7 @@ from itertools import chain, zip_longest
 from typing import NamedTuple
 
 from expunge import timetokens
+from expunge.chance import chance
 from expunge.deadline import Deadline
 from expunge.errors import OutOfTime
 from expunge.table import keys
@@ -74,7 +74,7 @@ def _parts(search: Search) -> Sequence[_Part]:
         for channel in search.channels
         for shard in shards
     ]
-    random.shuffle(parts)
+    chance.shuffle(parts)
     return parts
 
 

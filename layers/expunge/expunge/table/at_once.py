@@ -1,7 +1,7 @@
 """Many rows written in transactions, a few of these at once, within an invocation's time."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 from expunge.deadline import Deadline
@@ -12,6 +12,9 @@ from expunge.telemetry import logger
 
 # Each TLS connection costs tens of milliseconds of CPU to open, so a few do more than many.
 _AT_ONCE = 4
+
+_idle: list[ThreadPoolExecutor] = []
+"""Pools whose threads wait for work: to begin a thread takes as long as half a call of the SDK."""
 
 
 def commit(
@@ -37,11 +40,25 @@ def commit(
             errors.append(Unavailable())
             stop.set()
 
-    pool = ThreadPoolExecutor(_AT_ONCE)
-    wait([pool.submit(write, each) for each in transactions], max(0, deadline.to_wait()))
+    # In threads, even a single one: whatever a call of the SDK hangs on, the answer goes out in time.
+    pool = _pool()
+    writing = [pool.submit(write, each) for each in transactions]
+    try:
+        for each in writing:
+            each.result(max(0, deadline.to_wait()))
+    except TimeoutError:
+        pool.shutdown(wait=False, cancel_futures=True)
+    else:
+        _idle.append(pool)
     stop.set()
-    pool.shutdown(wait=False, cancel_futures=True)
     doubtful = [row for each in transactions for row in each.in_doubt]
     if not any(each.open for each in transactions):
         return None
     return (errors[0] if errors else OutOfTime()), doubtful
+
+
+def _pool() -> ThreadPoolExecutor:
+    try:
+        return _idle.pop()
+    except IndexError:
+        return ThreadPoolExecutor(_AT_ONCE)

@@ -3,7 +3,6 @@
 The SDK's own retries are switched off, because they know nothing of an invocation's deadline.
 """
 
-import random
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -17,6 +16,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from expunge.chance import chance
 from expunge.deadline import Deadline
 from expunge.errors import OutOfTime, StoreError, Throttled, Unavailable
 from expunge.table.sending import HeldBack
@@ -98,7 +98,7 @@ class Retry:
 
     def _pause(self, first: float, times: int, longest: float, otherwise: StoreError) -> None:
         grown = first * 2 ** min(times, _DOUBLINGS)
-        pause = random.uniform(0, min(grown, longest))  # noqa: S311 - jitter
+        pause = chance.uniform(0, min(grown, longest))
         if pause >= self._deadline.to_start():
             raise otherwise
         time.sleep(pause)
