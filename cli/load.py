@@ -236,7 +236,7 @@ def _store(store: Store, spool: IO[bytes], count: int, *, progress: bool) -> Cou
             advance(len(some))
 
         try:
-            store_all(store, waiting, Deadline.never(), landed, lambda: Deadline.within(_PATIENCE))
+            store_all(store, waiting, Deadline.never(), landed, lambda: Deadline.within(_PATIENCE), new=True)
         except (Throttled, OutOfTime) as error:
             raise click.ClickException(
                 "the table takes no writes at the moment;"

@@ -25,6 +25,12 @@ DELETION = {
 }
 
 
+@pytest.fixture(autouse=True, params=[False, True], ids=["updated", "inserted first"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What holds for records holds for both ways in which they may be stored."""
+    monkeypatch.setattr(store_all, "__kwdefaults__", {"new": request.param})
+
+
 def inbound(number: int, **fields: Any) -> dict[str, Any]:
     return {
         "kind": "inbound_message",
@@ -260,7 +266,7 @@ def test_transactions_stay_within_the_limits_and_keep_the_order_of_equal_keys(
     store: Store, elephant: Elephant
 ) -> None:
     records = [inbound(n % 60, status=status) for status in ("queued", "succeeded") for n in range(500)]
-    store_all(store, storing(*records), Deadline.never())
+    store_all(store, storing(*records), Deadline.never(), new=False)
     final = {
         request["Key"]["pk"]["S"]: request["ExpressionAttributeValues"][":status"]["S"]
         for requests in elephant.written
@@ -283,3 +289,44 @@ def test_large_contents_make_short_transactions(store: Store, elephant: Elephant
 @pytest.fixture
 def store(world: World) -> Store:
     return world.store
+
+
+def test_records_are_inserted_until_one_proves_to_be_there(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storing_module, "AT_ONCE", 1)
+    monkeypatch.setattr(storing_module, "LIMIT", 4)
+    put(world, inbound(3))
+    sent: list[list[str]] = []
+    real = world.store.client.transact_write_items
+
+    def noted(**arguments: Any) -> Any:
+        sent.append([next(iter(entry)) for entry in arguments["TransactItems"]])
+        return real(**arguments)
+
+    monkeypatch.setattr(world.store.client, "transact_write_items", noted)
+    rows = storing(*(inbound(number) for number in range(6)))
+    store_all(world.store, rows, Deadline.never(), new=True)
+
+    assert {row.outcome for row in rows} == {Outcome.STORED}
+    assert sent == [
+        ["Put", "Delete", "Put", "Delete"],
+        ["Put", "Delete", "Put", "Delete"],
+        ["Put", "Delete"],  # without the one that is there
+        ["Update", "Delete"],
+        ["Update", "Delete", "Update", "Delete"],
+    ]
+
+
+def test_an_inserted_message_is_as_an_updated_one(world: World) -> None:
+    records = [inbound(1, payload={"a": 1}, version=3), linked(), channel(17_000_000_000_000_000)]
+    found = []
+    for new in (True, False):
+        store_all(world.store, storing(*records), Deadline.never(), new=new)
+        found.append([{k: v for k, v in item.items() if k != "stored_at"} for item in table(world)])
+        for item in table(world):
+            world.store.client.delete_item(
+                TableName=world.store.table, Key={name: item[name] for name in ("pk", "sk")}
+            )
+
+    assert found[0] == found[1] != []

@@ -204,6 +204,16 @@ def _of_message(metadata: Item, content: Item | None = None) -> list[Write]:
     ]
 
 
+def insert(write: Write) -> Write:
+    """Turn the write of a message's metadata into one that does the same where there is no such message yet.
+
+    Where there is one, it is refused. Engines take a third of the time for it that the update takes.
+    """
+    update = write["Update"]
+    own = {name.removeprefix(":"): value for name, value in update["ExpressionAttributeValues"].items()}
+    return _put(update["Key"] | own, "attribute_not_exists(pk)")
+
+
 _NOT_IN_ALL: Final = ("group_pk", "content_url")
 """Attributes that the message which is replaced may have and its new record may lack."""
 _NOT_IN_ALL_KEYS: Final = ("label", "expires_at", "scopes")

@@ -2,6 +2,9 @@
 
 Several transactions are on their way at once. Records of the same item are stored in the order in which they
 came, the later one in a later transaction.
+
+A first load meets no messages. So it inserts, which is the quickest way, until a message proves to be there;
+that one and all after it are updated.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,8 +16,8 @@ from typing import Any, Final, Self
 
 from expunge.deadline import Deadline
 from expunge.errors import OutOfTime
-from expunge.table.items import Write, writes
-from expunge.table.records import Record
+from expunge.table.items import Write, insert, writes
+from expunge.table.records import MESSAGE_KINDS, Record
 from expunge.table.store import Item, Store
 from expunge.table.transactions import LIMIT, Transaction
 
@@ -46,6 +49,8 @@ class Storing:
     kind: str
     entries: list[Write]
     outcome: Outcome = field(default=Outcome.OPEN, init=False)
+    inserted: bool = field(default=False, init=False)
+    """Whether it is tried as a new message, and must be tried again if it is none."""
 
     @classmethod
     def of(cls, record: Record) -> Self:
@@ -56,8 +61,17 @@ class Storing:
         """Give its entries of a transaction."""
         return [
             {action: {"TableName": table, **arguments} for action, arguments in entry.items()}
-            for entry in self.entries
+            for entry in self._entries()
         ]
+
+    def _entries(self) -> Sequence[Write]:
+        if not self.inserted:
+            return self.entries
+        return [insert(self.entries[0]), *self.entries[1:]]
+
+    def insert(self) -> None:
+        """Have it tried as a new message, if it is a message."""
+        self.inserted = self.kind in MESSAGE_KINDS
 
     def committed(self) -> None:
         """Take note of the store's yes."""
@@ -65,6 +79,9 @@ class Storing:
 
     def refused(self, found: Item | None) -> None:
         """Set the outcome from the item that failed the condition."""
+        if self.inserted:
+            self.inserted = False
+            return  # still open: it is to be updated
         found = found or {}
         if "revoked_at" in found:
             self.outcome = Outcome.REVOKED
@@ -97,15 +114,18 @@ def store_all(
     deadline: Deadline,
     landed: Callable[[Sequence[Storing]], None] = lambda _: None,
     patience: Callable[[], Deadline] | None = None,
+    *,
+    new: bool = False,
 ) -> None:
     """Store the records, telling `landed` of those that are settled, a transaction at a time.
 
     A transaction is given up at the deadline, or at that of its own which `patience` makes when it begins.
+    `new` says that most of them are probably not in the table; a few transactions are wasted if they are.
     Raises StoreError; the records that are not settled then still have the outcome OPEN, may have been stored
     and can be stored again. When it returns, nothing more is sent.
     """
     under_way: dict[Future[None], _Load] = {}
-    stop = Event()
+    sending = _Sending(store, patience or (lambda: deadline), new=new)
 
     def land() -> None:
         done, _ = wait(under_way, max(0.0, deadline.to_wait()), FIRST_COMPLETED)
@@ -116,10 +136,6 @@ def store_all(
             future.result()
             landed(load.records)
 
-    def commit(load: _Load) -> None:
-        limit = deadline if patience is None else patience()
-        Transaction(load.records).commit(store, limit, stop.is_set)
-
     pool = ThreadPoolExecutor(AT_ONCE)
     try:
         for load in _loads(records):
@@ -128,14 +144,37 @@ def store_all(
                 land()
             while len(under_way) >= 2 * AT_ONCE:
                 land()
-            under_way[pool.submit(commit, load)] = load
+            under_way[pool.submit(sending.commit, load.records)] = load
         while under_way:
             land()
     finally:
-        stop.set()
+        sending.stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
         # `wait` never counts one as done that was cancelled before it began.
         wait([each for each in under_way if not each.cancelled()], max(0.0, deadline.to_wait()))
+
+
+class _Sending:
+    """Writes transactions, those of new messages first as such."""
+
+    def __init__(self, store: Store, patience: Callable[[], Deadline], *, new: bool) -> None:
+        self.stop = Event()
+        self._store = store
+        self._patience = patience
+        self._new = new
+
+    def commit(self, records: Sequence[Storing]) -> None:
+        """Write until all of them are settled. Raises StoreError."""
+        deadline = self._patience()
+        if self._new:
+            for record in records:
+                record.insert()
+        Transaction(records).commit(self._store, deadline, self.stop.is_set)
+        there = [record for record in records if record.outcome is Outcome.OPEN]
+        if there:
+            # What is refused costs write units as well, so it is not tried again and again.
+            self._new = False
+            Transaction(there).commit(self._store, deadline, self.stop.is_set)
 
 
 @dataclass(slots=True)
