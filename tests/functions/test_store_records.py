@@ -177,6 +177,15 @@ def test_of_a_million_bad_lines_a_thousand_are_told() -> None:
     assert (failed(reply), len(reply["rejected"])) == (["m0"], 1000)
 
 
+@pytest.mark.usefixtures("world")
+def test_an_answer_is_never_larger_than_lambda_takes() -> None:
+    line = json.dumps({"kind": "inbound_message", "\U0001f600" * 64: 1}, ensure_ascii=False)
+    reply = send(*["\n".join([line] * 1000)] * 10)
+    assert len(failed(reply)) == 10
+    assert {each["itemIdentifier"] for each in reply["rejected"]} == set(failed(reply))
+    assert len(json.dumps(reply)) < 6_000_000
+
+
 def test_a_deleted_message_is_left_alone_and_that_is_no_failure(world: World, logged: Logged) -> None:
     world.api_key()
     send(body(inbound(1, payload="old")))

@@ -15,7 +15,7 @@ from expunge.table.store import Item, Store
 from expunge.table.storing import Outcome, Storing, store_all
 
 _LISTED = 1000
-"""Of a body's bad lines, so many are told; a body of blanks and commas may have a million."""
+"""Of the bad lines of a batch, so many are told: Lambda takes answers of 6 MB, and there may be a million."""
 
 
 class Rejection(NamedTuple):
@@ -31,6 +31,8 @@ class Body:
 
     id: str
     text: str = field(repr=False)
+    listed: int = _LISTED
+    """Of its bad lines, so many are told."""
     rejections: list[Rejection] = field(default_factory=list)
     rejected: int = 0
     stored: int = 0
@@ -68,7 +70,7 @@ class Body:
 
     def _reject(self, line: int, reason: str) -> None:
         self.rejected += 1
-        if len(self.rejections) < _LISTED:
+        if len(self.rejections) < self.listed:
             self.rejections.append(Rejection(line, reason))
 
     def settle(self, line: "_Line") -> None:
@@ -101,7 +103,7 @@ def take_in(
     The error is why not everything was stored, if so. A body that is not settled may be stored in part, and
     can be sent again: that does no harm.
     """
-    taken = [Body(each, text) for each, text in bodies.items()]
+    taken = [Body(each, text, _LISTED // max(1, len(bodies))) for each, text in bodies.items()]
 
     def lines() -> Iterator[Storing]:
         for body in taken:
