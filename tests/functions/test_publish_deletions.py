@@ -408,6 +408,7 @@ UNREADABLE: list[Callable[[Record], object]] = [
     lambda record: record["dynamodb"]["NewImage"].pop("delete_request_id"),
     lambda record: record["dynamodb"]["NewImage"].update(deleted_by={"N": "1"}),
     lambda record: record["dynamodb"]["NewImage"].update(deleted_at="2026"),
+    lambda record: record["dynamodb"]["NewImage"].update(deleted_by={"S": "x" * 300_000}),
     lambda record: record["dynamodb"]["Keys"].update(pk={"S": "KEYSET#1"}),
     lambda record: record["dynamodb"]["Keys"].update(pk={"S": "PULL#acc_1#1"}),
     lambda record: record["dynamodb"]["Keys"].update(pk={"S": "CHANNEL#sub#ch#x"}),

@@ -4,6 +4,7 @@ Only keys and flags are read, never content. A record that was loaded with its f
 elsewhere and before: it is no change.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -15,6 +16,9 @@ DELETED: Final = "Messages Deleted"
 RESTORED: Final = "Messages Restored"
 PURGED: Final = "Messages Purged"
 HISTORY_DELETED: Final = "Channel History Deleted"
+
+BYTES: Final = 200_000
+"""Most bytes of an event's detail. EventBridge takes 256 KB."""
 
 StreamRecord = Mapping[str, Any]
 """As Lambda hands it over."""
@@ -45,16 +49,25 @@ class Change(NamedTuple):
 def change(record: StreamRecord) -> Change | None:
     """Read a record; None if it is about something else. Raises Unreadable."""
     try:
-        data = record["dynamodb"]
-        pk, sk = data["Keys"]["pk"]["S"], data["Keys"]["sk"]["S"]
-        if sk == keys.MESSAGE:
-            return _of_message(record["eventName"], pk, data)
-        if pk.startswith(keys.SWEEP) and record["eventName"] == "INSERT":
-            return _of_history(pk, data)
+        found = _read(record)
+        size = 0 if found is None else len(json.dumps(found, ensure_ascii=False).encode())
     except KeyError as error:
         raise Unreadable(f"it has no {error.args[0]}") from None
     except (AttributeError, OverflowError, TypeError, ValueError) as error:
         raise Unreadable(f"it is malformed ({type(error).__name__})") from None
+    if size > BYTES:
+        # Flags that somebody else wrote. EventBridge would refuse them again and again.
+        raise Unreadable("it is too large for an event")
+    return found
+
+
+def _read(record: StreamRecord) -> Change | None:
+    data = record["dynamodb"]
+    pk, sk = data["Keys"]["pk"]["S"], data["Keys"]["sk"]["S"]
+    if sk == keys.MESSAGE:
+        return _of_message(record["eventName"], pk, data)
+    if pk.startswith(keys.SWEEP) and record["eventName"] == "INSERT":
+        return _of_history(pk, data)
     return None
 
 

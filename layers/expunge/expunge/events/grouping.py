@@ -10,13 +10,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from expunge.events.changes import PURGED, Change
+from expunge.events.changes import BYTES, PURGED, Change
 
 IDS: Final = 1000
 """Most ids in an event."""
-
-BYTES: Final = 200_000
-"""Most bytes of an event's detail."""
 
 
 @dataclass
