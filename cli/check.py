@@ -113,14 +113,16 @@ def _faults(pk: str, items: dict[str, Item]) -> Iterator[Fault]:
 def _settled(store: Store, pk: str, *, mend: bool) -> Sequence[Finding]:
     """Look at a partition again, and mend what is wrong in it if asked to."""
     found = left = _look(store, pk)
+    mended: list[Fault] = []
     for _ in range(_LOOKS if mend else 0):
         mendable = [fault for fault in left if fault.mend]
         if not mendable:
             break
-        for fault in mendable:
-            _mend(store, fault)
+        mended += [fault for fault in mendable if _mend(store, fault)]
         left = _look(store, pk)
-        found = [*found, *(fault for fault in left if fault not in found)]
+        # What has come right otherwise, its writer has mended.
+        found = [fault for fault in found if fault in mended or fault in left]
+        found += [fault for fault in left if fault not in found]
     return [Finding(fault, fault not in left) for fault in found]
 
 
@@ -134,8 +136,8 @@ def _look(store: Store, pk: str) -> Sequence[Fault]:
     return list(faults(pk, metadata, content))
 
 
-def _mend(store: Store, fault: Fault) -> None:
-    """Mend it unless somebody has changed what it was decided by; the next look tells."""
+def _mend(store: Store, fault: Fault) -> bool:
+    """Mend it; False if somebody has changed what it was decided by, which the next look sees."""
     writes = [
         {action: {"TableName": store.table, **arguments} for action, arguments in write.items()}
         for write in fault.mend
@@ -143,4 +145,5 @@ def _mend(store: Store, fault: Fault) -> None:
     try:
         store.transact(writes, str(uuid4()), soon())
     except ConditionFailed:
-        return
+        return False
+    return True
