@@ -223,6 +223,22 @@ def test_what_a_background_deletion_covers_is_hidden_as_soon_as_it_is_answered(
     assert len(world.history("ch1")) == 10
 
 
+def test_a_writer_is_told_of_a_deletion_that_is_still_under_way_and_changes_nothing(
+    messages: Messages,
+) -> None:
+    messages.put(PUBLISHED)
+    request_id = left_to_the_background()
+    with pytest.raises(AlreadyDeleted):
+        messages.put(PUBLISHED | {"payload": "new"})
+    with pytest.raises(AlreadyDeleted):
+        messages.put(PUBLISHED | {"timetoken": "17000000000000001"})
+    assert messages.put(PUBLISHED | {"channel": "ch2"}) is True
+    assert messages.put(PUBLISHED | {"timetoken": "99000000000000000"}) is True
+    messages.restore(request_id, sub_key=SUB_KEY)
+    assert messages.get("channel_message", **SPOKEN) == PUBLISHED
+    assert messages.put(PUBLISHED | {"payload": "new"}) is True
+
+
 def test_a_restore_ends_what_is_left_in_the_background(world: World, messages: Messages) -> None:
     world.channel_messages("ch1", 1, 2)
     request_id = left_to_the_background()
@@ -284,6 +300,13 @@ def test_what_is_deleted_or_moved_while_the_living_are_read_is_not_shown(message
     assert left == [message_id(n) for n in range(1, 60) if n not in (55, 56)]
 
 
+def nested(levels: int) -> Any:
+    payload: Any = []
+    for _ in range(levels):
+        payload = [payload]
+    return payload
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
@@ -300,6 +323,15 @@ def test_what_is_deleted_or_moved_while_the_living_are_read_is_not_shown(message
         (lambda m: m.live("inbound_message", account_id=ACCOUNT, dry_run="true"), "dry_run is no filter"),
         (lambda m: m.live("inbound_message", account_id=ACCOUNT, status="x"), "status must be a comma"),
         (lambda m: m.live("inbound_message"), "account_id must be 1 to 64"),
+        (lambda m: m.put(INBOUND_1 | {"payload": nested(100_000)}), "the record must not be nested deeper"),
+        (lambda m: m.get([]), "kind must be one of inbound_message"),
+        (
+            lambda m: m.live("channel_message", sub_key=SUB_KEY, channel="c", start=5),
+            "start must be a string",
+        ),
+        (lambda m: m.live("channel_message", sub_key=SUB_KEY, channel="c", end=None), "end must be a string"),
+        (lambda m: m.restore("x" * 3000, account_id=ACCOUNT), "request_id must be"),
+        (lambda m: m.restore(5, sub_key=SUB_KEY), "request_id must be"),
         (lambda m: m.restore("req_1"), "either account_id or sub_key must be given"),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from expunge import timetokens
 from expunge.table import keys
-from expunge.vocabulary import ACCOUNT_ID, LONGEST_CHANNEL, MESSAGE_ID, SUB_KEY, UUID
+from expunge.vocabulary import ACCOUNT_ID, LONGEST_CHANNEL, LONGEST_KEY, MESSAGE_ID, SUB_KEY, UUID
 
 
 class Identity(NamedTuple):
@@ -41,7 +41,8 @@ _RULES: Final[Mapping[str, tuple[str, str]]] = {
     "sub_key": (SUB_KEY, "1 to 128 letters, digits, _ or -"),
     "pull_endpoint_id": (UUID, "a UUID"),
     "channel": (f"[^,]{{1,{LONGEST_CHANNEL}}}", f"1 to {LONGEST_CHANNEL} characters without a comma"),
-    "timetoken": (r"[0-9]{1,19}", "a string of 1 to 19 digits"),
+    **dict.fromkeys(("timetoken", "start", "end"), (r"[0-9]{1,19}", "a string of 1 to 19 digits")),
+    "request_id": (f"[!-~]{{1,{LONGEST_KEY}}}", "the id of a request, such as req_QW1hem9uQVBJPQ"),
 }
 
 
@@ -57,13 +58,13 @@ def partition_key(kind: str, given: Mapping[str, Any]) -> str:
 
 def known(kind: str) -> str:
     """Give it back if it is a kind of message. Raises ValueError."""
-    if kind not in IDENTITY:
+    if not isinstance(kind, str) or kind not in IDENTITY:
         raise ValueError(f"kind must be one of {', '.join(IDENTITY)}")
     return kind
 
 
 def check(kind: str, field: str, value: Any) -> None:
-    """Raise ValueError unless a field of an identity is as it must be."""
+    """Raise ValueError unless a field of an identity or a filter is as it must be."""
     if field == "id":
         linked = kind == "linked_message"
         pattern, rule = (MESSAGE_ID, "msg_ and 26 characters") if linked else (UUID, "a UUID")

@@ -13,13 +13,13 @@ from expunge.deletions.covered import Covered
 from expunge.deletions.presence import not_there
 from expunge.deletions.restore import Restorer
 from expunge.deletions.standing import read, settle
-from expunge.errors import NotFound, StoreError
+from expunge.errors import AlreadyDeleted, NotFound, StoreError
 from expunge.history import records as history
 from expunge.history.restoring import end_sweep, restore_all
 from expunge.messages import reading, writing
 from expunge.messages.identity import check, known, partition_key
-from expunge.table.json_text import compact
-from expunge.table.records import Message, parse
+from expunge.table.json_text import MAX_DEPTH, compact
+from expunge.table.records import ChannelMessage, Message, parse
 from expunge.table.store import Store, connect
 from expunge.table.storing import Storing
 
@@ -68,18 +68,25 @@ class Messages:
         """Store a message, given in the import format, with its content; it replaces the one that is there.
 
         False, and nothing changed, if the stored one's `version` is as high or higher, or the record has none
-        and the stored one has. Raises AlreadyDeleted if the message is deleted or was purged.
+        and the stored one has. Raises AlreadyDeleted if the message is deleted or was purged, in a channel as
+        soon as the request that deletes it is answered.
 
         Costs 4 write units and 2 for every KB of compressed content, and one for each index (2 for webhooks,
-        1 for channels) when it is new, two when its status has changed.
+        1 for channels) when it is new, two when its status has changed; for a channel 1 read unit, and
+        another one while something of the keyset is being deleted.
         """
         try:
             made = parse(compact(dict(record)), self._bucket)
         except TypeError as error:
             raise ValueError("the record must be what JSON can hold") from error
+        except RecursionError as error:
+            raise ValueError(f"the record must not be nested deeper than {MAX_DEPTH} levels") from error
         if not isinstance(made, Message):
             raise ValueError(f"{made.kind} is no message")  # noqa: TRY004 - the type is right
-        return writing.put(self._store, Storing.of(made), self._soon())
+        deadline = self._soon()
+        if isinstance(made, ChannelMessage) and reading.is_covered(self._store, made, deadline):
+            raise AlreadyDeleted
+        return writing.put(self._store, Storing.of(made), deadline)
 
     def set_status(self, kind: str, *, status: str, version: int | None = None, **identity: str) -> bool:
         """Move a webhook message or event to another status, and in the indexes; all else stays.
@@ -138,6 +145,7 @@ class Messages:
         """
         if (account_id is None) == (sub_key is None):
             raise ValueError("either account_id or sub_key must be given")
+        check("", "request_id", request_id)
         restorer = Restorer(f"req_{uuid.uuid4().hex}", _OPERATOR, timestamps.millis(timestamps.now()))
         if account_id is not None:
             check("", "account_id", account_id)

@@ -19,6 +19,7 @@ from expunge.history.notes import Sweep
 from expunge.messages.identity import check
 from expunge.table import keys
 from expunge.table.json_text import read as read_json
+from expunge.table.records import ChannelMessage
 from expunge.table.search import Found, Partition, Range, oldest_first
 from expunge.table.shown import after_payload, before_payload
 from expunge.table.store import Item, Store
@@ -65,6 +66,20 @@ def is_deleted(store: Store, pk: str, deadline: Deadline) -> bool:
     return any(_deleted(row, sweeps) for row in rows)
 
 
+def is_covered(store: Store, record: ChannelMessage, deadline: Deadline) -> bool:
+    """Whether a message that is to be put is covered by a deletion that is under way. Raises StoreError.
+
+    What is stored decides; if nothing is, the date of the new one.
+    """
+    pk = keys.channel_message(
+        record.sub_key, record.channel, timetokens.order(timetokens.parse(record.timetoken))
+    )
+    sweeps = _sweeps(store, pk, deadline)
+    rows = store.get_batch([(pk, keys.MESSAGE)], deadline, _ATTRIBUTES) if sweeps else []
+    new = {"channel": {"S": record.channel}, "timetoken": {"S": record.timetoken}}
+    return any(_deleted(row, sweeps) for row in rows or [new])
+
+
 class Live:
     """Living messages of one kind, oldest first."""
 
@@ -86,6 +101,8 @@ class Live:
         _refuse_unknown(given, known)
         for field in known[:2]:
             check("channel_message", field, given.get(field))
+        for field in set(known[2:]) & set(given):
+            check("channel_message", field, given[field])
         start, end = (timetokens.parse(given[name]) if name in given else None for name in known[2:])
         meant = timetokens.between(start, end)
         if "start" in given and not meant:
