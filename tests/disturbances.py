@@ -5,7 +5,7 @@ All of them hold for every client of the process, the functions' own included, w
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import RLock
@@ -134,12 +134,16 @@ class LateWrites:
         return landed
 
 
-def intercept(patch: pytest.MonkeyPatch, call: Callable[[Call, Any, str, dict[str, Any]], Any]) -> None:
+def intercept(
+    patch: pytest.MonkeyPatch,
+    call: Callable[[Call, Any, str, dict[str, Any]], Any],
+    services: Sequence[str] = ("dynamodb",),
+) -> None:
     """Have `call` answer in place of DynamoDB; it is given what makes the real call, and its arguments."""
     make: Call = BaseClient._make_api_call  # type: ignore[attr-defined] # noqa: SLF001 - every call goes through it
 
     def intercepted(client: Any, operation: str, params: dict[str, Any]) -> Any:
-        if client.meta.service_model.service_name != "dynamodb":
+        if client.meta.service_model.service_name not in services:
             return make(client, operation, params)
         return call(make, client, operation, params)
 

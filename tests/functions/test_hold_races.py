@@ -1,6 +1,6 @@
 """Holds, purges, erasures, restores and deletions in the midst of one another: nothing held is ever gone."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -28,6 +28,7 @@ from expunge.table import at_once, keys
 from expunge.table.store import CLIENT_CONFIG, Store
 from purge import handler as purge
 from restore_deletion import handler as restore
+from tests.bucket import Bucket, may_delete_from, s3
 from tests.clock import AFTER_ALL, Clock
 from tests.conftest import forget
 from tests.disturbances import Call, intercept
@@ -133,6 +134,8 @@ class Service(Context):
             reply = make(client, operation, params)
             if operation == "TransactWriteItems":
                 self._look(make, client, params)
+            if operation == "DeleteObjects":
+                self._see([each["Key"] for each in params["Delete"]["Objects"]])
         if operation == "Query" and keys.IN_FORCE in str(params):
             while self.once_holds_are_read:
                 self._depth += 1
@@ -144,20 +147,25 @@ class Service(Context):
         """See that whatever this write took away was not held."""
         if not any(sign in str(params) for sign in ("purged_at", "erased_at")):
             return
-        now = timestamps.millis(self.clock.now)
         items: Any = make(client, "Scan", {"TableName": self.world.store.table})
         missing = {
             item["pk"]["S"]
             for item in items["Items"]
             if item["sk"]["S"] == keys.MESSAGE and {"purged_at", "erased_at"} & set(item)
         }
-        for pk in missing - self.gone:
+        self._see(missing - self.gone)
+        self.gone |= missing
+
+    def _see(self, pks: Iterable[str]) -> None:
+        """See whether these were held that have just gone, or whose content in S3 has."""
+        now = timestamps.millis(self.clock.now)
+        for pk in pks:
             for hold in self.holds:
                 if hold.in_force_from <= now and hold.covers(self.messages[pk]):
                     self.wronged.append(pk)
-        self.gone |= missing
 
     messages: dict[str, dict[str, str]] = field(default_factory=dict)
+    contents: Bucket = field(kw_only=True)
 
 
 @contextmanager
@@ -174,6 +182,10 @@ def service(interrupted: dict[int, str], delays: Sequence[int]) -> Iterator[Serv
         for number in range(3):
             world.linked_message(id=f"{LINKED[:-1]}{number}")
         world.channel_messages("ch", *range(MESSAGES))
+        contents = Bucket(s3())
+        may_delete_from(contents.name, patch)
+        for pk in (item["pk"] for item in world.items() if item["pk"].endswith("1")):
+            world.name_content(pk, contents.put(pk))
         for module in (at_once, purging, restoring):
             patch.setattr(module, "_AT_ONCE", 1)
         patch.setattr(at_once, "_idle", [])
@@ -187,11 +199,11 @@ def service(interrupted: dict[int, str], delays: Sequence[int]) -> Iterator[Serv
             patch.setenv(f"{name}_BASE_URL", "https://provider.example")
             patch.setenv(f"{name}_KEY_NAME", "/key")
         clock = Clock(patch, began=AFTER_ALL)
-        made = Service(world=world, clock=clock, interrupted=interrupted, delays=delays)
+        made = Service(world=world, clock=clock, interrupted=interrupted, delays=delays, contents=contents)
         made.messages = {item["pk"]: item for item in world.items()}
         made.act("delete")
         made.act("delete history")
-        intercept(patch, made.on_the_way)
+        intercept(patch, made.on_the_way, ("dynamodb", "s3"))
         try:
             yield made
         finally:
@@ -213,6 +225,7 @@ def look_after(sequence: Sequence[str], interrupted: dict[int, str], delays: Seq
             made.clock.advance(seconds=300)
         left = [item for item in made.world.items() if "purged_at" not in item]
         assert [item for item in left if "deleted_at" in item] == []
+        assert set(made.contents.left()) == {item["pk"] for item in left if "content_url" in item}
 
 
 @given(st.lists(actions, min_size=2, max_size=6), interruptions, delays)
