@@ -1,5 +1,6 @@
 """What is held is not purged, whoever it belongs to; once it is released, it is due as before."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -328,3 +329,29 @@ def test_held_channel_history_that_is_set_aside_is_counted_and_restored(world: W
     steps = restoring.restore_all(world.store, SUB_KEY, record.deletion, restorer, 30, NEVER)
     assert sum(steps) == 2
     assert len(world.live()) == 2
+
+
+@pytest.mark.parametrize("holds", [0, 3])
+def test_a_run_with_nothing_to_do_makes_these_calls_however_many_holds_there_are(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch, holds: int
+) -> None:
+    """Read of an index, half a unit each; read as they are now, one; written, one."""
+    for number in range(holds):
+        hold(world, account_id=f"acc_{number}")
+    made = Counter[str]()
+    client: Any = store().client
+    make = client._make_api_call  # noqa: SLF001 - every call goes through it
+
+    def noted(operation: str, arguments: Any) -> Any:
+        made[f"{operation} {arguments.get('IndexName', '')}".strip()] += 1
+        return make(operation, arguments)
+
+    monkeypatch.setattr(client, "_make_api_call", noted)
+    purge(clock)
+
+    assert made == {
+        f"Query {keys.BY_STATE}": keys.BIN_SHARDS + keys.SWEEP_SHARDS,
+        "Query": 1,
+        "BatchGetItem": 1,
+        "UpdateItem": 4,
+    }
