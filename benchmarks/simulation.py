@@ -126,6 +126,8 @@ class Simulation:
                     patches.append(
                         patch.object(module, "ThreadPoolExecutor", lambda most: Executor(self, most))
                     )
+                if hasattr(module, "_idle"):
+                    patches.append(patch.object(module, "_idle", []))
                 if hasattr(module, "wait"):
                     patches.append(patch.object(module, "wait", self.wait))
             for each in patches:
@@ -204,9 +206,11 @@ class Future:
         """What the work raised."""
         return self._error
 
-    def result(self) -> Any:
-        """What the work returned, once it has."""
-        self._simulation.wait([self])
+    def result(self, timeout: float | None = None) -> Any:
+        """What the work returned, once it has. Raises TimeoutError."""
+        self._simulation.wait([self], timeout)
+        if not self.finished:
+            raise TimeoutError
         if self._error is not None:
             raise self._error
         return self._result
