@@ -61,6 +61,7 @@ bench: install ## measure, and print the tables of benchmarks/README.md
 	.venv/bin/python benchmarks/records.py
 	.venv/bin/python benchmarks/purging.py
 	.venv/bin/python benchmarks/refusal.py
+	.venv/bin/python benchmarks/warm.py
 	.venv/bin/python benchmarks/costs.py
 
 .PHONY: scale
