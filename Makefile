@@ -102,6 +102,18 @@ audit: .venv-checkov/installed ## hold the template to checkov's rules; exceptio
 	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.txt
 	@touch $@
 
+# Schemathesis brings pytest and Hypothesis of its own choice, so it lives apart too.
+.venv-schemathesis/installed: .venv/installed requirements-schemathesis.txt
+	$(PYTHON) -m venv --clear .venv-schemathesis
+	.venv-schemathesis/bin/$(RECENT_PIP)
+	.venv-schemathesis/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-schemathesis.txt
+	@touch $@
+
+CASES ?= 10
+.PHONY: schemathesis
+schemathesis: .venv-schemathesis/installed ## hold a running service to openapi.yaml, with at most CASES=10 of each operation and phase
+	.venv/bin/python tests/schemathesis/hold.py .venv-schemathesis/bin/schemathesis $(CASES) $(OPTIONS)
+
 .PHONY: docs
 docs: .venv-docs/installed ## build the documentation as a site in .site, and check its links
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --config-file site/mkdocs.yml
@@ -119,3 +131,4 @@ lock: ## pin the newest versions of everything, with hashes
 	echo aws-sam-cli | $(LOCK) --universal --python-version 3.11 --output-file requirements-sam.txt -
 	echo mkdocs-material | $(LOCK) --universal --python-version 3.11 --output-file requirements-docs.txt -
 	echo checkov | $(LOCK) --universal --python-version 3.11 --output-file requirements-checkov.txt -
+	echo schemathesis | $(LOCK) --universal --python-version 3.11 --output-file requirements-schemathesis.txt -
