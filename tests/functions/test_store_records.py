@@ -118,6 +118,15 @@ def test_a_body_with_a_bad_line_fails_as_a_whole_and_its_good_lines_are_stored(
     )
 
 
+def test_what_a_line_calls_its_fields_may_be_content_and_is_not_told(world: World, logged: Logged) -> None:
+    reply = send(body(inbound(1, **{"secret-content": 1})))
+
+    [rejected] = reply["rejected"]
+    assert rejected["reason"].startswith("inbound_message has only the fields kind, ")
+    assert "secret-content" not in json.dumps([reply, logged()])
+    assert stored(world) == set()
+
+
 @pytest.mark.parametrize(
     "record",
     [

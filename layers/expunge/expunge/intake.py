@@ -55,7 +55,7 @@ class Body:
             try:
                 record = parse(line.encode(errors="surrogatepass"), content_bucket())
             except BadLine as error:
-                self._reject(number, str(error))
+                self._reject(number, error.unquoted)
                 continue
             if not isinstance(record, Message):
                 self._reject(number, f"{record.kind} is not taken from the queue; load it by `expunge load`")

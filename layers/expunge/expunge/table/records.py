@@ -47,10 +47,12 @@ MAX_LINE: Final = 8 * 1024 * 1024
 class BadLine(ValueError):
     """A line that is no record; says why in one sentence that quotes neither keys nor content."""
 
-    def __init__(self, sentence: str, field: str | None = None) -> None:
+    def __init__(self, sentence: str, field: str | None = None, unquoted: str | None = None) -> None:
         super().__init__(sentence)
         self.field = field
         """The field that is wrong, where the sentence is about one that the line has."""
+        self.unquoted = unquoted or sentence
+        """The same for a log: names that the line has made up may be content, and are left out."""
 
 
 def _rfc3339(text: str) -> str:
@@ -423,7 +425,12 @@ def parse(line: bytes, content_bucket: str | None = "") -> Record:
     for field in fields:
         # Before what is missing: a misspelt field is both, and this says more.
         if field not in model.model_fields:
-            raise BadLine(f"{kind} has no field {json.dumps(field[:_SHOWN])}", field)
+            known = ", ".join(model.model_fields)
+            raise BadLine(
+                f"{kind} has no field {json.dumps(field[:_SHOWN])}",
+                field,
+                unquoted=f"{kind} has only the fields {known}",
+            )
     try:
         record = model.model_validate(fields)
     except ValidationError as error:
