@@ -3,11 +3,13 @@
 import json
 import re
 from base64 import b64decode
+from collections.abc import Container
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
 
 from expunge.deadline import Context, Deadline
+from expunge.errors import InvalidRequest
 
 Event = dict[str, Any]
 
@@ -33,13 +35,21 @@ class Request:
         presented = _BEARER.fullmatch(self.header("authorization") or "")
         return presented[1] if presented else None
 
-    def query(self) -> dict[str, str]:
+    def query(self, once: Container[str] = ()) -> dict[str, str]:
         """Decoded parameters; those of a repeated one are joined with commas, as the gateway joins them.
 
-        Read from the raw query string and nowhere else: a filter that got lost would delete too much.
+        Raises InvalidRequest for what is no UTF-8, and for a parameter that is repeated and may be given only
+        `once`: joined, it could be taken for one value. Read from the raw query string and nowhere else: a
+        filter that got lost would delete too much.
         """
         joined: dict[str, str] = {}
-        for name, value in parse_qsl(self._event["rawQueryString"], keep_blank_values=True):
+        try:
+            pairs = parse_qsl(self._event["rawQueryString"], keep_blank_values=True, errors="strict")
+        except UnicodeError:
+            raise InvalidRequest("the query must be percent-encoded UTF-8") from None
+        for name, value in pairs:
+            if name in joined and name in once:
+                raise InvalidRequest(f"{name} must be given only once")
             joined[name] = f"{joined[name]},{value}" if name in joined else value
         return joined
 
