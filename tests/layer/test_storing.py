@@ -105,6 +105,13 @@ def test_neither_a_deleted_nor_a_purged_message_is_revived(world: World, flag: s
     assert table(world) == before
 
 
+def test_a_deleted_message_is_told_as_deleted_whatever_its_version(world: World) -> None:
+    put(world, inbound(1, version=5, **DELETION))
+
+    assert put(world, inbound(1, version=4)) == [Outcome.DELETED]
+    assert put(world, inbound(1, version=6)) == [Outcome.DELETED]
+
+
 @pytest.mark.parametrize(
     ("stored", "coming", "outcome"),
     [
