@@ -204,11 +204,10 @@ def test_when_the_store_fails_what_was_stored_is_known(
     world: World, monkeypatch: pytest.MonkeyPatch, code: str, error: type[StoreError]
 ) -> None:
     write: Any = world.store.client.transact_write_items
-    left = [1]
+    first = Lock()
 
     def fail(**arguments: Any) -> Any:
-        if left:
-            left.pop()
+        if first.acquire(blocking=False):
             return write(**arguments)
         raise failure(code)
 
