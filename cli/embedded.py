@@ -76,14 +76,13 @@ def main() -> None:
 
 async def _main() -> None:
     keeper = Keeper() if os.environ.get("PERSIST_STATE") == "1" else None
-    if keeper is None:
-        threading.Thread(target=_end_with_owner, args=[partial(os._exit, 0)], daemon=True).start()
-    else:
+    end: Callable[[], None] = partial(os._exit, 0)
+    if keeper is not None:
         keeper.read()
         end = partial(write_and_end, asyncio.get_running_loop(), keeper.write)
-        threading.Thread(target=_end_with_owner, args=[end], daemon=True).start()
         often = asyncio.create_task(keeper.write_often())
         often.add_done_callback(lambda _: os._exit(1))  # it ends only if it fails
+    threading.Thread(target=_end_with_owner, args=[end], daemon=True).start()
     from hypercorn.asyncio import serve  # noqa: PLC0415 - slow, and of use to this process only
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack.app import app  # type: ignore[import-untyped] # noqa: PLC0415 - it has no types

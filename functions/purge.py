@@ -12,10 +12,8 @@ from expunge.deletions.lease import Lease, leased
 from expunge.deletions.preview import preview
 from expunge.deletions.purging import Purged, remove_due
 from expunge.deletions.runs import Run
-from expunge.deletions.work import Asker
 from expunge.errors import (
     Braked,
-    EnoughPurged,
     InvalidRequest,
     OutOfTime,
     PurgeFailed,
@@ -81,8 +79,8 @@ def run(event: Any, context: Context) -> dict[str, Any]:
         spreads = bool(work_queue()) and _goes(brakes)
         # A time ahead of the clock is for one run, which somebody has forced.
         until = min(now, began)
-        asker = Asker(record.sk, most or None)
-        left = Spreading(store(), until, asker).taken_over(Deadline(time_left), purging=spreads)
+        others = Spreading(store(), until, record.sk, most)
+        left = others.taken_over(Deadline(time_left), purging=spreads)
         # Half the time at most, lest a long background deletion keep what is due from being removed.
         sweeping = Deadline(lambda: time_left() - half)
         swept = sweeps.Resumed(0, remaining=True) if left else sweeps.resume(store(), sweeping)
@@ -94,9 +92,7 @@ def run(event: Any, context: Context) -> dict[str, Any]:
         if not left:
             due = purged.oldest if spreads and isinstance(purged.stopped, (OutOfTime, Throttled)) else None
             time_was_up = swept.remaining and sweeping.for_searching().to_start() <= 0
-            asker = Asker(record.sk, most - purged.removed if most else None)
-            others = Spreading(store(), until, asker)
-            others.hand_over(due, began, Deadline(time_left), sweeping=time_was_up)
+            others.hand_over(due, began, purged.removed, Deadline(time_left), sweeping=time_was_up)
         late = _oldest_due_age(purged, lease, began)
         _remember(purged, lease, now, began)
         result = _result(purged, swept)
@@ -130,8 +126,8 @@ def _result(purged: Purged, swept: sweeps.Resumed) -> dict[str, Any]:
         result["held"] = purged.held
     if isinstance(purged.stopped, PurgePaused):
         result["paused"] = True
-    if isinstance(purged.stopped, EnoughPurged):
-        result["stopped"] = purged.stopped.reason
+    if purged.enough:
+        result["stopped"] = _reason(purged)
     return result
 
 
@@ -200,6 +196,4 @@ def _publish(
     seconds("purge", PausedFor=paused_for)
     if late is not None:
         seconds("purge", OldestDueAge=late)
-    if isinstance(purged.stopped, EnoughPurged):
-        logger.error("Stopped: as many messages were purged as one run may", extra={"purged": purged.removed})
-        count("purge", StoppedAtLimit=1)
+    purged.say_if_enough()

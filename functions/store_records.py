@@ -41,7 +41,7 @@ def handler(event: Any, context: Context) -> dict[str, Any]:
 
 
 def _failures(event: Any, bodies: dict[str, Body]) -> dict[str, Any]:
-    if all(body.settled and not body.rejected for body in bodies.values()):
+    if not any(body.failed for body in bodies.values()):
         return {"batchItemFailures": []}
     # Imported with the first failure, which is rare: it takes a sixth of a cold start.
     from aws_lambda_powertools.utilities.batch import (  # noqa: PLC0415
@@ -51,8 +51,7 @@ def _failures(event: Any, bodies: dict[str, Body]) -> dict[str, Any]:
     )
 
     def check(record: "SQSRecord") -> None:
-        body = bodies[record.message_id]
-        if body.rejected or not body.settled:
+        if bodies[record.message_id].failed:
             raise NotStored
 
     # Raising for a batch that failed as a whole would say less: what was rejected, and why.

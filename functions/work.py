@@ -78,12 +78,9 @@ def _purge(task: Task, asker: Asker, deadline: Deadline) -> tuple[dict[str, int]
     share = None if asker.may_remove is None else Share(store(), task.round)
     purged = remove_due_in(shards, store(), rule, deadline, Brakes(store(), 0, deadline, task.of, share))
     count("purge", Purged=purged.removed, DatedAnew=purged.dated_anew, ContentLeft=purged.content_left)
-    enough = purged.stopped.reason if isinstance(purged.stopped, EnoughPurged) else None
-    if enough:
-        logger.error("Stopped: as many messages were purged as one run may", extra={"purged": purged.removed})
-        count("purge", StoppedAtLimit=1)
-    if asker.run and (purged.removed or enough):
-        runs.count_for(store(), asker.run, purged.removed, enough)
+    purged.say_if_enough()
+    if asker.run and (purged.removed or purged.enough):
+        runs.count_for(store(), asker.run, purged.removed, EnoughPurged.reason if purged.enough else None)
     if isinstance(purged.stopped, Unavailable):
         raise PurgeFailed(purged.stopped, purged.removed, 0) from purged.stopped
     # What is paused goes on when a scheduled run finds that it may.

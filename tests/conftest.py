@@ -18,7 +18,7 @@ from expunge.deletions import contents, work
 from expunge.events import bus
 from expunge.history import access
 from expunge.http import auth
-from expunge.table import retries
+from expunge.table import at_once, retries
 from expunge.table.store import CLIENT_CONFIG, Store, store
 from expunge.telemetry import logger
 from expunge.webhooks import customer_endpoints
@@ -76,6 +76,7 @@ def forget() -> None:
     contents.forget()
     bus.forget()
     work.forget()
+    at_once.forget()
 
 
 @pytest.fixture
@@ -88,19 +89,32 @@ def world() -> Iterator[World]:
 
 
 @pytest.fixture
+def calls(world: World, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """Operation and arguments of every call of the store from here on, in a world that is there."""
+    del world
+    made: list[tuple[str, Any]] = []
+    _watch(monkeypatch, lambda *call: made.append(call))
+    return made
+
+
+@pytest.fixture
 def operations(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The name of every call of the store from here on, in a world that is there."""
     del world
     made: list[str] = []
+    _watch(monkeypatch, lambda name, _: made.append(name))
+    return made
+
+
+def _watch(monkeypatch: pytest.MonkeyPatch, seen: Callable[[str, Any], None]) -> None:
     client: Any = store().client
     make = client._make_api_call  # noqa: SLF001 - every call goes through it
 
     def noted(name: str, arguments: Any) -> Any:
-        made.append(name)
+        seen(name, arguments)
         return make(name, arguments)
 
     monkeypatch.setattr(client, "_make_api_call", noted)
-    return made
 
 
 @pytest.fixture

@@ -46,6 +46,11 @@ class Body:
         """Whether nothing of it is left to be stored."""
         return self.read and not self._open
 
+    @property
+    def failed(self) -> bool:
+        """Whether it is to come again: it has a bad line, or something of it is left to be stored."""
+        return self.rejected > 0 or not self.settled
+
     def lines(self) -> Iterator["_Line"]:
         """Give its good lines, noting the bad ones."""
         # JSON may hold what Python takes for an end of line as well, so it is not `splitlines`.

@@ -37,11 +37,15 @@ class Left(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Spreading:
-    """How a run has others work: on what is due until then, and on whose behalf."""
+    """How a run has others work: on what is due until then, by the sort key of its record.
+
+    All of them together may remove `most` messages, any number if it is 0.
+    """
 
     store: Store
     until: datetime
-    asker: Asker
+    run: str
+    most: int
 
     def taken_over(self, deadline: Deadline, *, purging: bool) -> Left | None:
         """If work is spread: have all that is left carried out by others, and return it.
@@ -68,24 +72,28 @@ class Spreading:
             return None
         return left
 
-    def hand_over(self, oldest: str | None, since: datetime, deadline: Deadline, *, sweeping: bool) -> None:
+    def hand_over(
+        self, oldest: str | None, since: datetime, removed: int, deadline: Deadline, *, sweeping: bool
+    ) -> None:
         """Have others carry out what a run that began at `since` has left, if there is anything and a queue.
 
         `oldest` is when the first message was due if the time did not suffice for all that are; `sweeping`
-        tells whether it did not for sweeps. Raises nothing of the store: the next run goes on.
+        tells whether it did not for sweeps, and `removed` how many messages the run itself has removed.
+        Raises nothing of the store: the next run goes on.
         """
         if not work_queue() or not (oldest or sweeping):
             return
         last = deadline.for_reading_back()
         try:
             left = Left(oldest, sweeps.look(self.store, last) if sweeping else ())
-            self._spread(left, timestamps.millis(since), last)
+            self._spread(left, timestamps.millis(since), last, removed)
         except StoreError as error:
             logger.warning("What is left was not spread", extra={"reason": error.reason})
 
-    def _spread(self, left: Left, since: str, deadline: Deadline) -> None:
+    def _spread(self, left: Left, since: str, deadline: Deadline, removed: int = 0) -> None:
         """Begin a round with tasks for all that is left; a sweep that was there before is divided."""
-        new = work.begin(self.store, deadline, self.asker)
+        asker = Asker(self.run, self.most - removed if self.most else None)
+        new = work.begin(self.store, deadline, asker)
         keysets: defaultdict[str, list[work.Task]] = defaultdict(list)
         for place in left.sweeps:
             keysets[place.pk] += work.of_sweep(new, place.pk, place.sk, divided=_asked_at(place) < since)

@@ -19,12 +19,12 @@ from expunge.deletions.holds import InForce
 from expunge.deletions.parking import Waiting
 from expunge.deletions.removing import Removing
 from expunge.deletions.tally import Tally
-from expunge.errors import Braked, OutOfTime, StoreError, Unavailable
+from expunge.errors import Braked, EnoughPurged, OutOfTime, StoreError, Unavailable
 from expunge.table import keys
 from expunge.table.search import Partition, Range, oldest_first
 from expunge.table.store import Store
 from expunge.table.transactions import LIMIT
-from expunge.telemetry import logger
+from expunge.telemetry import count, logger
 
 ROWS = LIMIT // 2
 """Messages in a transaction: each is two items."""
@@ -52,6 +52,19 @@ class Purged(NamedTuple):
     """Messages that are still there because their content in S3 is, or may be."""
     content_stays: int = 0
     """Those of them that another run, right after this one, would leave as well."""
+
+    @property
+    def enough(self) -> bool:
+        """Whether it stopped because it had removed as many as it may."""
+        return isinstance(self.stopped, EnoughPurged)
+
+    def say_if_enough(self) -> None:
+        """Log and count that it stopped at its limit, for the alarm."""
+        if self.enough:
+            logger.error(
+                "Stopped: as many messages were purged as one run may", extra={"purged": self.removed}
+            )
+            count("purge", StoppedAtLimit=1)
 
 
 def remove_due(

@@ -42,22 +42,24 @@ class Removing:
         left = list(rows)
         while left:
             some = left[: self._pace.rows]
-            holds = self._holds.now()
-            held = holds.among(self._store, list(dict.fromkeys(row.found.pk for row in some)), self._deadline)
-            going = [row for row in some if row.judge(held=row.found.pk in held)]
+            going, holds = self._decided(some)
             left[: len(some)] = self._commit(going, holds)
         self._write([row.moved for row in rows if row.moved is not None])
         self._write([row.anew for row in rows if row.anew is not None])
         if named := [row for row in rows if row.content_url is not None]:
             self._empty(named)
 
+    def _decided(self, rows: Sequence[Due]) -> tuple[Sequence[Due], Holds]:
+        """Those that are to be removed by the holds of now, and these holds."""
+        holds = self._holds.now()
+        held = holds.among(self._store, list(dict.fromkeys(row.found.pk for row in rows)), self._deadline)
+        return [row for row in rows if row.judge(held=row.found.pk in held)], holds
+
     def _empty(self, rows: Sequence[Due]) -> None:
         """Remove what has its content in S3; what a hold covers by now is set aside."""
         left = rows
         while left:
-            holds = self._holds.now()
-            held = holds.among(self._store, list(dict.fromkeys(row.found.pk for row in left)), self._deadline)
-            going = [row for row in left if row.judge(held=row.found.pk in held)]
+            going, holds = self._decided(left)
             left = self._emptying.empty(going, partial(self._write, holds=holds), holds)
         self._write([row.moved for row in rows if row.held and row.moved is not None])
 

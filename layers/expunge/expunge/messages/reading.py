@@ -16,7 +16,7 @@ from expunge.deadline import Deadline
 from expunge.errors import InvalidRequest
 from expunge.history import notes
 from expunge.history.notes import Sweep
-from expunge.messages.identity import check
+from expunge.messages.identity import IDENTITY, check
 from expunge.table import keys
 from expunge.table.json_text import read as read_json
 from expunge.table.records import ChannelMessage
@@ -71,9 +71,7 @@ def is_covered(store: Store, record: ChannelMessage, deadline: Deadline) -> bool
 
     What is stored decides; if nothing is, the date of the new one.
     """
-    pk = keys.channel_message(
-        record.sub_key, record.channel, timetokens.order(timetokens.parse(record.timetoken))
-    )
+    pk = IDENTITY[record.kind].pk(record.sub_key, record.channel, record.timetoken)
     sweeps = _sweeps(store, pk, deadline)
     rows = store.get_batch([(pk, keys.MESSAGE)], deadline, _ATTRIBUTES) if sweeps else []
     new = {"channel": {"S": record.channel}, "timetoken": {"S": record.timetoken}}

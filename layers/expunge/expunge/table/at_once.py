@@ -57,6 +57,12 @@ def commit(
     return (errors[0] if errors else OutOfTime()), doubtful
 
 
+def forget() -> None:
+    """Have the threads begun anew."""
+    while _idle:
+        _idle.pop().shutdown(wait=False)
+
+
 def _pool() -> ThreadPoolExecutor:
     try:
         return _idle.pop()
