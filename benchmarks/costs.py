@@ -7,11 +7,11 @@ depends on the machine. The engine is ministack, or what --dynamodb-url names.
 import json
 import os
 import tempfile
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,6 +103,7 @@ def main(url: str) -> Iterator[tuple[str, Units]]:
     loader = client(url)
     create_table(loader, TABLE)
     loading, working = Meter(loader), Meter(store().client)
+    queued = Tenant(client(url))
     deleted = 0
     for step in steps(client(url)):
         stored = loading.measure(lambda: load(loader, step.records), len(step.records))  # noqa: B023 - used at once
@@ -110,7 +111,10 @@ def main(url: str) -> Iterator[tuple[str, Units]]:
         yield f"{step.what}: deleted", working.measure(step.delete, len(step.records))
         deleted += len(step.records)
     yield f"all {deleted:,} of them: purged", working.measure(lambda: purge_all(deleted), deleted)
-    yield "inbound messages: stored by the records queue's function", working.measure(take_in, MESSAGES)
+    yield (
+        "inbound messages: stored by the records queue's function",
+        working.measure(partial(take_in, queued), MESSAGES),
+    )
     yield "a run of the purge with nothing to do (not a message)", working.measure(run_purge, 1)
     yield "a hold on an account, placed (not a message)", working.measure(lambda: hold(HOLDS), HOLDS)
     yield f"the same run with {HOLDS} holds (not a message)", working.measure(run_purge, 1)
@@ -184,22 +188,10 @@ def purge_all(messages: int) -> None:
         raise RuntimeError(found)
 
 
-def take_in() -> None:
+def take_in(tenant: Tenant) -> None:
     """Have the function store messages of the queue: ten with ten records each at a time."""
     lines = [
-        json.dumps(
-            {
-                "kind": "inbound_message",
-                "account_id": "acc_queue",
-                "inbound_endpoint_id": str(uuid.UUID(int=1)),
-                "id": str(uuid.UUID(int=number)),
-                "status": "succeeded",
-                "received_at": "2026-04-05T14:23:11Z",
-                "version": 1,
-                "payload": PAYLOAD,
-            }
-        )
-        for number in range(MESSAGES)
+        json.dumps(tenant.message(number, payload=PAYLOAD) | {"version": 1}) for number in range(MESSAGES)
     ]
     for at in range(0, MESSAGES, 100):
         records = [

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 
 from expunge.deletions import contents
 from expunge.table.session import session
+from tests.disturbances import intercept
 
 NAME = "contents"
 
@@ -56,10 +56,9 @@ def s3() -> Any:
 
 
 def intercept_all(patch: pytest.MonkeyPatch, call: Callable[[str, Call], Any]) -> None:
-    """Have `call` answer in place of every service; it is given the operation and the real call."""
-    make: Call = BaseClient._make_api_call  # type: ignore[attr-defined] # noqa: SLF001 - every call goes through it
+    """Have `call` answer in place of table and bucket; it is given the operation and the real call."""
 
-    def intercepted(client: Any, operation: str, params: dict[str, Any]) -> Any:
+    def intercepted(make: Any, client: Any, operation: str, params: dict[str, Any]) -> Any:
         return call(operation, lambda: make(client, operation, params))
 
-    patch.setattr(BaseClient, "_make_api_call", intercepted)
+    intercept(patch, intercepted, ("dynamodb", "s3"))

@@ -15,6 +15,9 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from expunge.deadline import Deadline
+from expunge.deletions import brakes
+from expunge.table.store import store
 from tests.clock import Clock
 from tests.shortcut import create_table
 from tests.world import World
@@ -168,3 +171,16 @@ def _written(operation: str, params: dict[str, Any]) -> Iterator[tuple[str, dict
     for request in requests:
         key = request.get("Key") or request["Item"]
         yield request["TableName"], {name: key[name] for name in ("pk", "sk")}
+
+
+def pause_with_the_next_transaction(patch: pytest.MonkeyPatch) -> None:
+    """Have somebody pause the purge at the moment at which the store is given its next transaction."""
+    client: Any = store().client
+    real = client.transact_write_items
+
+    def pause(**arguments: Any) -> Any:
+        patch.setattr(client, "transact_write_items", real)
+        brakes.write(store(), paused=True, by="ops", deadline=Deadline.never())
+        return real(**arguments)
+
+    patch.setattr(client, "transact_write_items", pause)

@@ -25,9 +25,7 @@ MARK = "MARKED-SECRET-4711"
 
 @pytest.fixture(autouse=True)
 def account(world: World) -> None:
-    world.api_key()
-    world.inbound_endpoint()
-    world.pull_endpoint()
+    world.customer()
     world.keyset()
     world.message(1)
     world.event(2)

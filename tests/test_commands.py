@@ -13,6 +13,7 @@ from cli.demo import RECORDS
 from expunge import settings
 from expunge.linked import providers
 from tests.curl import curl
+from tests.pages import blocks
 from tests.test_docs import PAGES, ROOT, named
 from tests.upstream import upstream
 from tests.world import World
@@ -49,7 +50,7 @@ class Shown:
 
 
 def shown(page: Path) -> Iterator[Shown]:
-    for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+    for block in blocks(page.read_text(), "console"):
         there: list[Shown] = []
         for line in block.replace("\\\n", " ").splitlines():
             if line.startswith("$ "):

@@ -1,7 +1,6 @@
 """The commands in docs/operating.md that an operator needs in a hurry do what the page says."""
 
 import json
-import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from cli.main import run
 from delete_inbound_messages import handler as delete_all
 from tests.curl import curl
+from tests.pages import blocks
 from tests.world import World, call, message_id
 
 PAGE = (Path(__file__).parent.parent / "docs" / "operating.md").read_text()
@@ -22,8 +22,7 @@ Capture = pytest.CaptureFixture[str]
 def commands(section: str) -> list[list[str]]:
     """The arguments of each `expunge` line in a section's blocks, without the remarks."""
     text = PAGE.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
-    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines()]
+    lines = [line for block in blocks(text, "console") for line in block.splitlines()]
     assert lines, f"docs/operating.md has no commands under {section}"
     assert all(line.startswith("$ expunge ") for line in lines)
     return [shlex.split(line.removeprefix("$ expunge "), comments=True) for line in lines]
@@ -70,8 +69,7 @@ def test_the_first_minutes_of_a_stack_end_with_what_was_deleted_restored(
     world: World, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     section = PAGE.partition("\n## The first minutes of a stack\n")[2].partition("\n## ")[0]
-    [records] = re.findall(r"```json\n(.*?)```", section, re.DOTALL)
-    [block] = re.findall(r"```console\n(.*?)```", section, re.DOTALL)
+    [records], [block] = blocks(section, "json"), blocks(section, "console")
     (tmp_path / "first.jsonl").write_text(records)
     monkeypatch.chdir(tmp_path)
     ids: dict[str, str] = {"$ApiUrl": "https://api.example.com"}

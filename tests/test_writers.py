@@ -2,7 +2,6 @@
 
 import base64
 import json
-import re
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
@@ -25,18 +24,14 @@ from expunge.linked import providers
 from expunge.messages import Messages
 from expunge.table.store import CLIENT_CONFIG, Store
 from purge import handler as purge
+from tests.pages import blocks
 from tests.test_docs import ROOT
 from tests.world import Context, World, call
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-BLOCKS = [
-    json.loads(text)
-    for text in re.findall(
-        r"^```json\n(.*?)^```", (ROOT / "docs" / "writers.md").read_text(), re.MULTILINE | re.DOTALL
-    )
-]
+BLOCKS = [json.loads(text) for text in blocks((ROOT / "docs" / "writers.md").read_text(), "json")]
 RECORDS = [block for block in BLOCKS if "kind" in block]
 TRANSACTIONS = [block for block in BLOCKS if isinstance(block, list)]
 [STATUS] = [block for block in BLOCKS if "UpdateExpression" in block]

@@ -154,6 +154,12 @@ class World:
     def pull_endpoint(self, endpoint_id: str = PULL, account_id: str = ACCOUNT) -> None:
         self.load({"kind": "pull_endpoint", "account_id": account_id, "id": endpoint_id})
 
+    def customer(self) -> None:
+        """An account with a key, whose webhooks come in and whose events are fetched."""
+        self.api_key()
+        self.inbound_endpoint()
+        self.pull_endpoint()
+
     def message(self, number: int, **fields: Any) -> str:
         record = {
             "kind": "inbound_message",

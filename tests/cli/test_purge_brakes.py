@@ -13,6 +13,7 @@ from expunge.settings import purge_stops_above, settings
 from expunge.table.store import store
 from purge import handler
 from tests.clock import Clock
+from tests.disturbances import pause_with_the_next_transaction
 from tests.world import ACCOUNT, SUB_KEY, Context, World
 
 DUE = {
@@ -78,14 +79,7 @@ def test_a_run_in_progress_stops_within_a_thousand_messages_of_a_pause(
     monkeypatch.setattr(purging, "ROWS", 5)
     for number in range(150):
         world.message(number, **DUE)
-    pausing = store().client.transact_write_items
-
-    def pause(**arguments: Any) -> Any:
-        monkeypatch.setattr(store().client, "transact_write_items", pausing)
-        brakes.write(store(), paused=True, by="ops", deadline=Deadline.never())
-        return pausing(**arguments)
-
-    monkeypatch.setattr(store().client, "transact_write_items", pause)
+    pause_with_the_next_transaction(monkeypatch)
     result = handler({}, Context())
 
     assert result == {"purged": result["purged"], "resumed": 0, "remaining": True, "paused": True}

@@ -225,9 +225,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 @pytest.fixture(autouse=True)
 def records(world: World) -> None:
-    world.api_key()
-    world.inbound_endpoint()
-    world.pull_endpoint()
+    world.customer()
     world.outbound_endpoint()
     world.linked_account()
     world.linked_message()

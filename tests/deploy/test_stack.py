@@ -1,7 +1,6 @@
 """The template deployed as CloudFormation, by `sam deploy`, to an AWS on loopback."""
 
 import json
-import re
 import subprocess
 import time
 import uuid
@@ -18,6 +17,7 @@ from cli.load import load_files
 from tests.deploy.cloud import Cloud, cloud
 from tests.deploy.conftest import ROOT, run_sam, sam_environment
 from tests.deploy.template import EVENTS, lambda_functions, template
+from tests.pages import blocks
 from tests.stream import SCHEMAS
 from tests.upstream import upstream
 
@@ -239,7 +239,7 @@ def mend_mappings(stack: Stack) -> None:
 
 def deploy_example(stack: Stack) -> str:
     """Deploy the template of docs/events.md, with a rule for all events; returns its queue."""
-    [example] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "events.md").read_text(), re.DOTALL)
+    [example] = blocks((ROOT / "docs" / "events.md").read_text(), "yaml")
     content = yaml_parse(example)
     pattern = content["Resources"]["DeletionsRule"]["Properties"]["EventPattern"]
     assert pattern["source"] == ["expunge"]

@@ -5,24 +5,12 @@ The test that starts it is the queue, so that any engine will do and it is known
 
 import json
 import sys
-import time
 from collections.abc import Sequence
 
 from expunge.deletions import work
 from expunge.deletions.work import Task
+from tests.world import RunningOut
 from work import run
-
-
-class Context:
-    """An invocation of 45 s."""
-
-    aws_request_id = "worker"
-
-    def __init__(self) -> None:
-        self._ends = time.monotonic() + 45
-
-    def get_remaining_time_in_millis(self) -> int:
-        return int(1000 * (self._ends - time.monotonic()))
 
 
 def main() -> None:
@@ -35,7 +23,7 @@ def main() -> None:
     out, sys.stdout = sys.stdout, sys.stderr  # metrics go there
     for body in sys.stdin:
         again.clear()
-        reply = run(body, Context())
+        reply = run(body, RunningOut(seconds=45))
         print(json.dumps({**reply, "again": again}), file=out, flush=True)
 
 

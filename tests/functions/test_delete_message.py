@@ -53,21 +53,6 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Upstream]:
         settings.provider.cache_clear()
 
 
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
-    """Operation and arguments of every call of the store from here on."""
-    made: list[tuple[str, Any]] = []
-    client: Any = store().client
-    make = client._make_api_call  # noqa: SLF001 - every call goes through it
-
-    def noted(name: str, arguments: Any) -> Any:
-        made.append((name, arguments))
-        return make(name, arguments)
-
-    monkeypatch.setattr(client, "_make_api_call", noted)
-    return made
-
-
 def delete(
     message_id: str = LINKED, *, headers: Mapping[str, str] = GOOD, context: Context | None = None
 ) -> Reply:

@@ -16,9 +16,7 @@ from tests.world import PULL, Reply, World, call, message_id
 
 @pytest.fixture(autouse=True)
 def account(world: World) -> None:
-    world.api_key()
-    world.inbound_endpoint()
-    world.pull_endpoint()
+    world.customer()
 
 
 def executed(plan: Reply, **arguments: Any) -> Reply:

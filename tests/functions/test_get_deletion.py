@@ -27,9 +27,7 @@ from tests.world import ACCOUNT, PULL, RunningOut, World, at, call, message_id
 
 @pytest.fixture(autouse=True)
 def account(world: World) -> None:
-    world.api_key()
-    world.inbound_endpoint()
-    world.pull_endpoint()
+    world.customer()
 
 
 def test_a_deletion_by_filter_says_who_asked_when_for_what_and_what_became_of_it(world: World) -> None:

@@ -188,7 +188,6 @@ def service(interrupted: dict[int, str], delays: Sequence[int]) -> Iterator[Serv
             world.name_content(pk, contents.put(pk))
         for module in (at_once, purging, restoring):
             patch.setattr(module, "_AT_ONCE", 1)
-        patch.setattr(at_once, "_idle", [])
         patch.setattr(purging, "ROWS", 1)
         patch.setattr(parking, "_FEW", 1)
         patch.setattr("time.sleep", lambda _: None)

@@ -333,22 +333,15 @@ def test_held_channel_history_that_is_set_aside_is_counted_and_restored(world: W
 
 @pytest.mark.parametrize("holds", [0, 3])
 def test_a_run_with_nothing_to_do_makes_these_calls_however_many_holds_there_are(
-    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch, holds: int
+    world: World, clock: Clock, calls: list[tuple[str, Any]], holds: int
 ) -> None:
     """Read of an index, half a unit each; read as they are now, one; written, one."""
     for number in range(holds):
         hold(world, account_id=f"acc_{number}")
-    made = Counter[str]()
-    client: Any = store().client
-    make = client._make_api_call  # noqa: SLF001 - every call goes through it
-
-    def noted(operation: str, arguments: Any) -> Any:
-        made[f"{operation} {arguments.get('IndexName', '')}".strip()] += 1
-        return make(operation, arguments)
-
-    monkeypatch.setattr(client, "_make_api_call", noted)
+    calls.clear()
     purge(clock)
 
+    made = Counter(f"{operation} {arguments.get('IndexName', '')}".strip() for operation, arguments in calls)
     assert made == {
         f"Query {keys.BY_STATE}": keys.BIN_SHARDS + keys.SWEEP_SHARDS,
         "Query": 1,

@@ -25,9 +25,7 @@ WRITES = ("put_item", "update_item", "delete_item", "transact_write_items")
 
 @pytest.fixture(autouse=True)
 def account(world: World) -> None:
-    world.api_key()
-    world.inbound_endpoint()
-    world.pull_endpoint()
+    world.customer()
 
 
 def ask(handler: Handler, key: str = "order-17", **arguments: Any) -> Reply:

@@ -21,9 +21,7 @@ from tests.writer import Writer
 
 @pytest.fixture(autouse=True)
 def account(world: World) -> None:
-    world.api_key()
-    world.inbound_endpoint()
-    world.pull_endpoint()
+    world.customer()
     world.keyset()
 
 

@@ -19,9 +19,7 @@ from tests.world import PULL, SUB_KEY, Reply, RunningOut, World, call
 
 @pytest.fixture(autouse=True)
 def account(world: World) -> None:
-    world.api_key()
-    world.inbound_endpoint()
-    world.pull_endpoint()
+    world.customer()
     world.keyset()
 
 
@@ -51,7 +49,6 @@ def test_what_was_committed_is_told_apart_from_what_is_in_doubt(
 ) -> None:
     monkeypatch.setattr(soft_delete, "LIMIT", 2)
     monkeypatch.setattr(at_once, "_AT_ONCE", 1)
-    monkeypatch.setattr(at_once, "_idle", [])
     ids = [world.message(number) for number in range(5)]
     late = LateWrites.installed(monkeypatch, after=1)
 

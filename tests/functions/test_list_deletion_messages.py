@@ -10,9 +10,7 @@ from tests.world import World, call
 
 @pytest.fixture(autouse=True)
 def account(world: World) -> None:
-    world.api_key()
-    world.inbound_endpoint()
-    world.pull_endpoint()
+    world.customer()
 
 
 def test_messages_come_in_the_order_of_the_answer_page_by_page(world: World) -> None:

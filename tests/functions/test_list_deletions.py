@@ -17,9 +17,7 @@ from tests.world import PULL, World, call
 
 @pytest.fixture(autouse=True)
 def account(world: World) -> None:
-    world.api_key()
-    world.inbound_endpoint()
-    world.pull_endpoint()
+    world.customer()
 
 
 def test_the_list_is_newest_first_and_pages_are_exact_even_where_times_are_equal(

@@ -14,9 +14,7 @@ from tests.world import PULL, RunningOut, World, call, message_id
 
 @pytest.fixture(autouse=True)
 def account(world: World) -> None:
-    world.api_key()
-    world.inbound_endpoint()
-    world.pull_endpoint()
+    world.customer()
 
 
 def test_a_restored_message_has_its_status_place_and_content_again(world: World) -> None:

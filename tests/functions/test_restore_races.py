@@ -102,7 +102,6 @@ def service(interrupted: dict[int, str]) -> Iterator[Service]:
         world.channel_messages("ch", *range(MESSAGES))
         for module in (at_once, purging, restoring):
             patch.setattr(module, "_AT_ONCE", 1)
-        patch.setattr(at_once, "_idle", [])
         made = Service(world, interrupted)
         made.act("delete")
         made.act("delete history")

@@ -22,9 +22,7 @@ Call = Callable[..., Any]
 
 @pytest.fixture(autouse=True)
 def account(world: World) -> None:
-    world.api_key()
-    world.inbound_endpoint()
-    world.pull_endpoint()
+    world.customer()
 
 
 def refusal(code: str, status: int = 400, **fields: Any) -> ClientError:
@@ -269,7 +267,6 @@ def test_when_one_transaction_fails_for_good_no_other_is_begun(
 ) -> None:
     monkeypatch.setattr(soft_delete, "LIMIT", 1)
     monkeypatch.setattr(at_once, "_AT_ONCE", 1)
-    monkeypatch.setattr(at_once, "_idle", [])
     for number in range(3):
         world.message(number)
     answers = [store().client.transact_write_items, raising(refusal("AccessDeniedException"))]
@@ -293,7 +290,6 @@ def test_what_was_committed_before_a_failure_is_reported_with_it(
 ) -> None:
     monkeypatch.setattr(soft_delete, "LIMIT", 2)
     monkeypatch.setattr(at_once, "_AT_ONCE", 1)
-    monkeypatch.setattr(at_once, "_idle", [])
     ids = [world.message(number) for number in range(6)]
     chunks = iter([store().client.transact_write_items])
 

@@ -26,6 +26,7 @@ from expunge.table import keys
 from expunge.table.store import store
 from purge import run as purge
 from tests.clock import Clock, SlowStore
+from tests.disturbances import pause_with_the_next_transaction
 from tests.world import ACCOUNT, SUB_KEY, Context, World, message_id
 
 DELETED = {
@@ -294,14 +295,7 @@ def test_a_pause_stops_all_workers_of_a_run_within_a_thousand_messages(
     for number in islice(numbers, 60):
         world.message(number, **DELETED)
     round_ = work.begin(world.store, Deadline.never())
-    pausing = store().client.transact_write_items
-
-    def pause(**arguments: Any) -> Any:
-        monkeypatch.setattr(store().client, "transact_write_items", pausing)
-        brakes.write(store(), paused=True, by="ops", deadline=Deadline.never())
-        return pausing(**arguments)
-
-    monkeypatch.setattr(store().client, "transact_write_items", pause)
+    pause_with_the_next_transaction(monkeypatch)
     body = Task("bin", round_.id, 0, 4, timestamps.millis(timestamps.now())).body()
 
     assert 0 < done(body)["purged"] == purged(world) <= 25

@@ -23,13 +23,8 @@ def main(schemathesis: str, cases: str, *options: str) -> int:
             url = next(line.split()[-1] for line in served.stdout if line.startswith("expunge listening on"))
             return subprocess.run(  # noqa: S603 - what the Makefile names
                 [
-                    *(
-                        schemathesis,
-                        "--config-file",
-                        ROOT / "schemathesis.toml",
-                        "run",
-                        ROOT / "openapi.yaml",
-                    ),
+                    *(schemathesis, "--config-file", ROOT / "schemathesis.toml"),
+                    *("run", ROOT / "openapi.yaml"),
                     *("--url", url, "--checks", "all", "--exclude-checks", EXCLUDED),
                     *("--max-examples", cases, "--no-color", "--warnings", "off", *options),
                 ],
