@@ -198,10 +198,23 @@ def test_a_conflict_without_end_ends_with_the_time(store: Store, answers: Callab
     answers(*[cancelled(CONFLICT)] * 1000)
     transaction = Transaction([Row("a")])
 
-    with pytest.raises((Throttled, OutOfTime)):
+    with pytest.raises(Throttled):
         commit(store, transaction, Deadline(iter(range(24_000, 0, -100)).__next__))
 
     assert transaction.in_doubt == []
+
+
+@pytest.mark.parametrize(("no", "why"), [(refusal("ThrottlingException"), Throttled), (LOST, Unavailable)])
+def test_a_pause_that_outlasts_the_time_ends_with_what_the_store_said(
+    store: Store, answers: Callable[..., Sent], no: Exception, why: type[Exception]
+) -> None:
+    sent = answers(no)
+    left = iter([24_000, 24_000, 20_000, 12_000])  # of 24 s, the last 13 are too late to begin
+
+    with pytest.raises(why):
+        commit(store, Transaction([Row("a")]), Deadline(left.__next__))
+
+    assert (len(sent.items), next(left, None)) == (1, None)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from expunge.deadline import Deadline
 from expunge.errors import StoreError
 from expunge.events.grouping import Event
 from expunge.settings import event_bus
-from expunge.table.retries import Retry, repeat
+from expunge.table.retries import Retry
 from expunge.table.session import session
 from expunge.table.store import CLIENT_CONFIG
 from expunge.telemetry import logger
@@ -62,7 +62,7 @@ def _put(call: list[Event], deadline: Deadline) -> None:
     """Have all of them taken; those that are taken leave the list. Raises StoreError."""
     retry = Retry(deadline)
     while call:
-        reply = repeat(partial(_client().put_events, Entries=[_entry(event) for event in call]), deadline)
+        reply = retry.repeat(partial(_client().put_events, Entries=[_entry(event) for event in call]))
         refused = [
             (event, each["ErrorCode"])
             for event, each in zip(call, reply["Entries"], strict=True)

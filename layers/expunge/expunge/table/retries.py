@@ -78,6 +78,12 @@ class Retry:
         self._failures = 0
         self._conflicts = 0
         self._without_answer = 0
+        self._last: StoreError = OutOfTime()
+
+    def begin(self) -> None:
+        """Raise what the last attempt failed with, or OutOfTime before any, if it is too late for another."""
+        if self._deadline.to_start() <= 0:
+            raise self._last
 
     def failed(self, error: Exception) -> None:
         """Sleep and return to have the call repeated, or raise a StoreError."""
@@ -96,8 +102,18 @@ class Retry:
         none_left = Throttled("TransactionConflict")
         self._pause(_FIRST_PAUSE_FOR_A_CONFLICT, self._conflicts, _LONGEST_PAUSE_FOR_A_CONFLICT, none_left)
 
+    def repeat(self, call: Callable[[], ReplyT]) -> ReplyT:
+        """Return what a call of the SDK returns, tried again while that is worth it. Raises StoreError."""
+        while True:
+            self.begin()
+            try:
+                return call()
+            except FAILURES as error:
+                self.failed(error)
+
     def _pause(self, first: float, times: int, longest: float, otherwise: StoreError) -> None:
         grown = first * 2 ** min(times, _DOUBLINGS)
+        self._last = otherwise
         pause = chance.uniform(0, min(grown, longest))
         if pause >= self._deadline.to_start():
             raise otherwise
@@ -116,11 +132,4 @@ class Retry:
 
 def repeat(call: Callable[[], ReplyT], deadline: Deadline) -> ReplyT:
     """Return what a call of the SDK returns, tried again while that is worth it. Raises StoreError."""
-    retry = Retry(deadline)
-    while True:
-        if deadline.to_start() <= 0:
-            raise OutOfTime
-        try:
-            return call()
-        except FAILURES as error:
-            retry.failed(error)
+    return Retry(deadline).repeat(call)

@@ -99,7 +99,7 @@ class Store:
         items: list[Item] = []
         retry = Retry(deadline)
         while wanted:
-            reply = repeat(partial(self.client.batch_get_item, RequestItems=wanted), deadline)
+            reply = retry.repeat(partial(self.client.batch_get_item, RequestItems=wanted))
             items += reply["Responses"].get(self.table, [])
             wanted = reply.get("UnprocessedKeys")
             if wanted:

@@ -69,8 +69,9 @@ class Transaction(Generic[RowT]):
                 rows, contested = list(self.open), []
             if rows != sent:  # AWS refuses a token that comes again with other items
                 sent, token = rows, str(uuid.uuid4())
-            if give_up() or deadline.to_start() <= 0:
+            if give_up():
                 raise OutOfTime
+            retry.begin()
             entries = [row.writes(store.table) for row in rows]
             try:
                 with self._on_their_way(rows, give_up):
