@@ -24,7 +24,7 @@ from expunge.telemetry import logger
 from expunge.webhooks import customer_endpoints
 from tests import refusals, shortcut
 from tests.clock import Clock
-from tests.world import World
+from tests.world import RunningOut, World
 
 # The same examples in every run, so that a test that fails does so because of a change; those that are marked
 # as engine tests look for new ones. `make test-all` takes the second profile.
@@ -115,6 +115,28 @@ def _watch(monkeypatch: pytest.MonkeyPatch, seen: Callable[[str, Any], None]) ->
         return make(name, arguments)
 
     monkeypatch.setattr(client, "_make_api_call", noted)
+
+
+@pytest.fixture
+def runs_out(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RunningOut]:
+    """A context whose time runs from the first such call of the store on.
+
+    However slow the machine is, the function gets to that call. Disturb the store first.
+    """
+    del world
+
+    def context(seconds: float, operation: str = "transact_write_items") -> RunningOut:
+        made = RunningOut(seconds=seconds, started=None)
+        real = getattr(store().client, operation)
+
+        def noted(**arguments: Any) -> Any:
+            made.start()
+            return real(**arguments)
+
+        monkeypatch.setattr(store().client, operation, noted)
+        return made
+
+    return context
 
 
 @pytest.fixture

@@ -77,13 +77,19 @@ class Context:
 
 @dataclass
 class RunningOut(Context):
-    """One whose time does."""
+    """One whose time does: from now on or, without `started`, from `start` on."""
 
     seconds: float = 29
-    started: float = field(default_factory=time.monotonic)
+    started: float | None = field(default_factory=time.monotonic)
+
+    def start(self) -> None:
+        """Let the time run, if it does not yet."""
+        if self.started is None:
+            self.started = time.monotonic()
 
     def get_remaining_time_in_millis(self) -> int:
-        return max(0, int(1000 * (self.started + self.seconds - time.monotonic())))
+        gone = 0.0 if self.started is None else time.monotonic() - self.started
+        return max(0, int(1000 * (self.seconds - gone)))
 
 
 def call(

@@ -235,7 +235,10 @@ def test_a_deletion_that_died_before_its_flags_left_everything_alone(
 
 
 def test_what_was_in_doubt_is_settled_by_the_flags(
-    world: World, monkeypatch: pytest.MonkeyPatch, travel: Callable[[timedelta], None]
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    travel: Callable[[timedelta], None],
+    runs_out: Callable[..., RunningOut],
 ) -> None:
     world.message(1)
     with monkeypatch.context() as patch:
@@ -248,7 +251,7 @@ def test_what_was_in_doubt_is_settled_by_the_flags(
 
         patch.setattr(store().client, "transact_write_items", lost)
         stop_before(patch, "batch_get_item", LOST)
-        done = call(delete_all, context=RunningOut(seconds=4))
+        done = call(delete_all, context=runs_out(4))
     assert done.body["error"]["code"] == "DELETE_FAILED"
 
     told = look(done).data

@@ -1,6 +1,7 @@
 """An answer never claims less than it may have done: writes that land after it are owned up to."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -30,13 +31,13 @@ def owned_up_to(reply: Reply) -> int:
 
 
 def test_what_is_flagged_after_the_answer_was_said_to_be_in_doubt(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, runs_out: Callable[..., RunningOut]
 ) -> None:
     for number in range(3):
         world.message(number)
     late = LateWrites.installed(monkeypatch)
 
-    reply = call(delete_all, context=RunningOut(seconds=3))
+    reply = call(delete_all, context=runs_out(3))
     assert late.land() == 1
 
     assert reply.data == {"deleted": 0, "deleted_message_ids": []}
@@ -45,14 +46,14 @@ def test_what_is_flagged_after_the_answer_was_said_to_be_in_doubt(
 
 
 def test_what_was_committed_is_told_apart_from_what_is_in_doubt(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, runs_out: Callable[..., RunningOut]
 ) -> None:
     monkeypatch.setattr(soft_delete, "LIMIT", 2)
     monkeypatch.setattr(at_once, "_AT_ONCE", 1)
     ids = [world.message(number) for number in range(5)]
     late = LateWrites.installed(monkeypatch, after=1)
 
-    reply = call(delete_all, context=RunningOut(seconds=3))
+    reply = call(delete_all, context=runs_out(3))
     assert reply.data == {"deleted": 2, "deleted_message_ids": ids[:2]}
     assert reply.body["error"]["code"] == "PARTIAL_DELETE_FAILURE"
     late.land()
@@ -76,13 +77,13 @@ def test_a_write_that_lands_before_it_is_repeated_is_reported_once(
 
 
 def test_a_batch_whose_write_lands_late_was_not_answered_as_done_and_can_be_repeated(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, runs_out: Callable[..., RunningOut]
 ) -> None:
     ids = [world.event(1), world.event(2)]
     late = LateWrites.installed(monkeypatch)
     how: Any = {"path": {"id": PULL}, "body": {"message_ids": ids}}
 
-    assert call(delete_batch, **how, context=RunningOut(seconds=3)).status == 500
+    assert call(delete_batch, **how, context=runs_out(3)).status == 500
     late.land()
 
     outcomes = [result["outcome"] for result in call(delete_batch, **how).data["results"]]
@@ -91,13 +92,13 @@ def test_a_batch_whose_write_lands_late_was_not_answered_as_done_and_can_be_repe
 
 
 def test_a_channel_whose_write_lands_late_is_finished_in_the_background(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, runs_out: Callable[..., RunningOut]
 ) -> None:
     world.channel_messages("ch1", 10, 20)
     late = LateWrites.installed(monkeypatch)
 
     path = {"sub_key": SUB_KEY, "channels": "ch1"}
-    assert call(delete_history, path=path, context=RunningOut(seconds=3)).status == 200
+    assert call(delete_history, path=path, context=runs_out(3)).status == 200
     assert world.sweeps() == 1
     late.land()
     sweeps.resume(store(), Deadline(lambda: 29_000))

@@ -1,6 +1,7 @@
 """Making live again what a deletion flagged."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -159,12 +160,14 @@ def test_a_restore_whose_answer_was_lost_is_reported_once(
     assert restored(done).data == {"restored": 2, "restored_ids": ids}
 
 
-def test_a_restore_that_the_store_fails_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restore_that_the_store_fails_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch, runs_out: Callable[..., RunningOut]
+) -> None:
     world.message(1)
     done = call(delete_all)
     stop_before(monkeypatch, "transact_write_items", LOST)
 
-    reply = restored(done, context=RunningOut(seconds=4))
+    reply = restored(done, context=runs_out(4))
 
     assert reply.status == 200
     assert reply.data == {"restored": 0, "restored_ids": []}

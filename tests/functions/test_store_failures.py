@@ -111,22 +111,24 @@ def test_a_write_whose_answer_was_lost_is_reported_once(world: World, disturb: C
     assert call(delete_all).body["data"] == {"deleted": 2, "deleted_message_ids": ids}
 
 
-def test_writes_whose_answers_are_all_lost_are_read_back(world: World, disturb: Call) -> None:
+def test_writes_whose_answers_are_all_lost_are_read_back(world: World, disturb: Call, runs_out: Call) -> None:
     ids = [world.message(1), world.message(2)]
     disturb("transact_write_items", LOST, done=True, forever=True)
 
-    reply = call(delete_all, context=RunningOut(seconds=2))
+    reply = call(delete_all, context=runs_out(2))
 
     assert reply.data == {"deleted": 2, "deleted_message_ids": ids}
     assert "error" not in reply.body
 
 
-def test_what_cannot_even_be_read_back_is_said_to_be_in_doubt(world: World, disturb: Call) -> None:
+def test_what_cannot_even_be_read_back_is_said_to_be_in_doubt(
+    world: World, disturb: Call, runs_out: Call
+) -> None:
     world.message(1)
     disturb("transact_write_items", LOST, done=True, forever=True)
     disturb("batch_get_item", LOST, forever=True)
 
-    reply = call(delete_all, context=RunningOut(seconds=2))
+    reply = call(delete_all, context=runs_out(2))
 
     assert reply.data == {"deleted": 0, "deleted_message_ids": []}
     assert reply.body["error"] == {
@@ -138,33 +140,34 @@ def test_what_cannot_even_be_read_back_is_said_to_be_in_doubt(world: World, dist
 
 REFUSALS = [(refusal("ThrottlingException"), "throttled"), (refusal("AccessDeniedException"), "unavailable")]
 NO_ANSWERS = [(refusal("InternalServerError", status=500), "unavailable"), (LOST, "unavailable")]
+AGAIN = "store {}. Repeating the request continues."
 IN_DOUBT = " Up to 1 more may have been deleted without being listed."
 
 
 @pytest.mark.parametrize(
-    ("operation", "error", "reason", "doubt"),
+    ("operation", "error", "told"),
     [
-        *[("query", error, reason, "") for error, reason in REFUSALS + NO_ANSWERS],
-        *[("transact_write_items", error, reason, "") for error, reason in REFUSALS],
+        *[("query", error, AGAIN.format(reason)) for error, reason in REFUSALS + NO_ANSWERS],
+        *[("transact_write_items", error, AGAIN.format(reason)) for error, reason in REFUSALS],
         # That a message bears no flags yet does not say that a write without an answer won't come to pass.
-        *[("transact_write_items", error, reason, IN_DOUBT) for error, reason in NO_ANSWERS],
+        *[("transact_write_items", error, AGAIN.format(reason) + IN_DOUBT) for error, reason in NO_ANSWERS],
     ],
     ids=str,
 )
 def test_when_nothing_was_deleted_the_answer_says_so_and_why(
-    world: World, disturb: Call, operation: str, error: Exception, reason: str, doubt: str
+    world: World, disturb: Call, operation: str, error: Exception, told: str, runs_out: Call
 ) -> None:
     world.message(1)
     disturb(operation, error, forever=True)
 
-    reply = call(delete_all, context=RunningOut(seconds=2))
+    reply = call(delete_all, context=runs_out(2, operation))
 
     assert reply.status == 200
     assert reply.body == {
         "data": {"deleted": 0, "deleted_message_ids": []},
         "error": {
             "code": "DELETE_FAILED",
-            "message": f"Stopped after 0 deletions: store {reason}. Repeating the request continues.{doubt}",
+            "message": f"Stopped after 0 deletions: {told}",
         },
         "meta": {"request_id": reply.headers["x-request-id"]},
     }
@@ -172,7 +175,7 @@ def test_when_nothing_was_deleted_the_answer_says_so_and_why(
 
 
 def test_a_write_that_takes_effect_after_the_answer_was_owned_up_to(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, runs_out: Call
 ) -> None:
     """The store takes the writes, says nothing, and carries them out when the answer is long out."""
     late: list[Callable[[], Any]] = []
@@ -186,7 +189,7 @@ def test_a_write_that_takes_effect_after_the_answer_was_owned_up_to(
         raise LOST
 
     monkeypatch.setattr(store().client, "transact_write_items", taken_without_an_answer)
-    reply = call(delete_all, context=RunningOut(seconds=2))
+    reply = call(delete_all, context=runs_out(2))
     for carry_out in late:
         with suppress(ClientError):  # the repetition of one that was carried out
             carry_out()
@@ -197,7 +200,7 @@ def test_a_write_that_takes_effect_after_the_answer_was_owned_up_to(
 
 
 def test_a_thread_that_is_held_up_until_after_the_answer_writes_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, runs_out: Call
 ) -> None:
     world.message(1)
     real: Call = store().client.transact_write_items
@@ -215,7 +218,7 @@ def test_a_thread_that_is_held_up_until_after_the_answer_writes_nothing(
             over.set()
 
     monkeypatch.setattr(store().client, "transact_write_items", held_up)
-    reply = call(delete_all, context=RunningOut(seconds=1))
+    reply = call(delete_all, context=runs_out(1))
     answered.set()
     assert over.wait(timeout=60)
 
@@ -342,13 +345,15 @@ def internal_error(reply: Any) -> bool:
     return bool(reply.error == (500, "INTERNAL_ERROR", sentence))
 
 
-def test_a_batch_that_fails_says_so_and_repeating_it_is_safe(world: World, disturb: Call) -> None:
+def test_a_batch_that_fails_says_so_and_repeating_it_is_safe(
+    world: World, disturb: Call, runs_out: Call
+) -> None:
     ids = [world.event(1), world.event(2)]
     disturb("transact_write_items", LOST, LOST, LOST, LOST, LOST, done=True)
     disturb("batch_get_item", LOST, forever=True)
     request = partial(call, delete_batch, path={"id": PULL}, body={"message_ids": ids})
 
-    assert internal_error(request(context=RunningOut(seconds=2)))
+    assert internal_error(request(context=runs_out(2)))
     outcomes = [result["outcome"] for result in request().data["results"]]
     assert outcomes == ["already_deleted", "already_deleted"]
 
