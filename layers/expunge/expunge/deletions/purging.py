@@ -58,6 +58,11 @@ class Purged(NamedTuple):
         """Whether it stopped because it had removed as many as it may."""
         return isinstance(self.stopped, EnoughPurged)
 
+    @property
+    def reason(self) -> str | None:
+        """Why it stopped before nothing was due, in a few words; None if it did not."""
+        return None if self.stopped is None else self.stopped.reason
+
     def say_if_enough(self) -> None:
         """Log and count that it stopped at its limit, for the alarm."""
         if self.enough:
