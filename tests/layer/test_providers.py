@@ -262,7 +262,7 @@ def test_an_answer_that_does_not_come_in_time_is_a_time_out_with_time_left_to_sa
     context = RunningOut(seconds=1)
 
     assert told(ask(context=context)) == (504, "request_timeout")
-    assert context.get_remaining_time_in_millis() > 100
+    assert context.get_remaining_time_in_millis() > 300
 
 
 def test_an_answer_that_comes_drop_by_drop_is_a_time_out_too(provider: Upstream) -> None:
@@ -270,7 +270,7 @@ def test_an_answer_that_comes_drop_by_drop_is_a_time_out_too(provider: Upstream)
     context = RunningOut(seconds=1)
 
     assert told(ask(context=context)) == (504, "request_timeout")
-    assert context.get_remaining_time_in_millis() > 100
+    assert context.get_remaining_time_in_millis() > 300
 
 
 def test_a_connection_that_is_never_taken_is_a_time_out(configure: Configure) -> None:
