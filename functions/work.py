@@ -8,6 +8,7 @@ import expunge.cold_start  # noqa: F401 - before all others
 from expunge import timestamps
 from expunge.deadline import Context, Deadline
 from expunge.deletions import runs, work
+from expunge.deletions.asked import is_ahead
 from expunge.deletions.brakes import Brakes
 from expunge.deletions.due import Rule
 from expunge.deletions.purging import remove_due_in
@@ -20,8 +21,6 @@ from expunge.settings import settings
 from expunge.table import keys
 from expunge.table.store import store
 from expunge.telemetry import count, logger
-
-_AHEAD = timedelta(minutes=5)
 
 # Seconds until an index that lags shows all.
 _LAG = 60.0
@@ -71,7 +70,7 @@ def _slice(context: Context) -> Deadline:
 
 def _purge(task: Task, asker: Asker, deadline: Deadline) -> tuple[dict[str, int], Sequence[Task], float]:
     now = timestamps.parse(task.until)
-    if now > timestamps.now() + _AHEAD:
+    if is_ahead(now):
         raise MalformedTask("its time is ahead of the clock")
     rule = Rule(now, timedelta(days=settings().retention_days), settings().tombstone_days)
     shards = [keys.bin_shards()[number] for number in task.shards]

@@ -28,6 +28,11 @@ class Asked(NamedTuple):
         return cls(_now(event, any_time=force or dry_run), dry_run)
 
 
+def is_ahead(now: datetime) -> bool:
+    """Whether the now of a run is further ahead of the clock than two clocks may differ."""
+    return now > timestamps.now() + _AHEAD
+
+
 def _now(event: dict[str, Any], *, any_time: bool) -> datetime:
     if "time" not in event:
         return timestamps.now()
@@ -35,7 +40,7 @@ def _now(event: dict[str, Any], *, any_time: bool) -> datetime:
         now = timestamps.parse(event["time"])
     except (TypeError, ValueError):
         raise InvalidRequest("time must be an RFC 3339 time with an offset") from None
-    if now > timestamps.now() + _AHEAD and not any_time:
+    if is_ahead(now) and not any_time:
         raise InvalidRequest(
             'time is more than 5 minutes ahead of the clock; with "force": true it is taken all the same'
         )
