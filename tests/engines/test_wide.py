@@ -36,6 +36,8 @@ pytestmark = pytest.mark.engine
 
 MESSAGES = int(os.environ.get("WIDE_MESSAGES", "300"))
 FIRST = 17_000_000_000_000_000
+KILLED_AFTER = 2 + MESSAGES / 20_000
+"""How many seconds; one of them is the start of the process."""
 
 
 class Workers:
@@ -95,7 +97,7 @@ class Workers:
         process.stdin.write(body + "\n")
         process.stdin.flush()
         if kill:
-            time.sleep(2)  # half of it is the start
+            time.sleep(KILLED_AFTER)
             process.kill()
             process.wait()
             return None
