@@ -92,26 +92,31 @@ LAMBDAS_OWN_OF_THE_QUEUE = {
 
 def allowed(function: str) -> set[Allowed]:
     found = set()
-    policies = resources("AWS::Serverless::Function")[function].get("Policies")
-    assert policies, f"{function} in template.yaml has no Policies: it may not even look up a key"
-    for policy in policies:
-        for statement in map(_with_a_bucket, policy["Statement"]):
-            assert statement["Effect"] == "Allow"
-            for action in _list(statement["Action"]):
-                for resource in _list(statement["Resource"]):
-                    for pk in _leading_keys(statement.get("Condition")):
-                        found.add(Allowed(action, _resource(resource), pk))
+    for statement in _statements(function):
+        assert statement["Effect"] == "Allow"
+        for action in _list(statement["Action"]):
+            for resource in _list(statement["Resource"]):
+                for pk in _leading_keys(statement.get("Condition")):
+                    found.add(Allowed(action, _resource(resource), pk))
     return found
 
 
-def _with_a_bucket(statement: Any) -> Any:
+def _statements(function: str) -> Iterator[Any]:
+    """Its own, and those of the policies that it shares with others."""
+    policies = resources("AWS::Serverless::Function")[function].get("Policies")
+    assert policies, f"{function} in template.yaml has no Policies: it may not even look up a key"
+    shared = resources("AWS::IAM::ManagedPolicy")
+    for policy in map(_with_a_bucket, policies):
+        yield from shared[policy["Ref"]]["PolicyDocument"]["Statement"] if "Ref" in policy else policy["Statement"]
+
+
+def _with_a_bucket(policy: Any) -> Any:
     """What holds of contents in S3 holds only if the template is given a bucket."""
-    if "Fn::If" not in statement:
-        assert "s3:" not in str(statement)
-        return statement
-    condition, then, otherwise = statement["Fn::If"]
-    assert (condition, otherwise) == ("HasContentBucket", {"Ref": "AWS::NoValue"})
-    return then
+    if "Fn::If" not in policy:
+        assert "s3:" not in str(policy)
+        return policy
+    assert policy["Fn::If"] == ["HasContentBucket", {"Ref": "ContentPolicy"}, {"Ref": "AWS::NoValue"}]
+    return policy["Fn::If"][1]
 
 
 def _list(value: Any) -> Sequence[Any]:
