@@ -107,7 +107,9 @@ def _statements(function: str) -> Iterator[Any]:
     assert policies, f"{function} in template.yaml has no Policies: it may not even look up a key"
     shared = resources("AWS::IAM::ManagedPolicy")
     for policy in map(_with_a_bucket, policies):
-        yield from shared[policy["Ref"]]["PolicyDocument"]["Statement"] if "Ref" in policy else policy["Statement"]
+        yield from (
+            shared[policy["Ref"]]["PolicyDocument"]["Statement"] if "Ref" in policy else policy["Statement"]
+        )
 
 
 def _with_a_bucket(policy: Any) -> Any:
