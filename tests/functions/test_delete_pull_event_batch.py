@@ -120,6 +120,10 @@ NO_LIST = "message_ids must be a list of 1 to 100 strings of 1 to 128 characters
         ("\ud800", NOT_JSON),
         ("[]", "payload must be a JSON object"),
         ("null", "payload must be a JSON object"),
+        (
+            f'{{"message_ids": ["x"], "message_ids": ["{message_id(1)}"]}}',
+            "payload must give each field only once",
+        ),
         ("{}", NO_LIST),
         ('{"message_ids": null}', NO_LIST),
         ('{"message_ids": "x"}', NO_LIST),

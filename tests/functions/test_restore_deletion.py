@@ -108,6 +108,7 @@ def test_a_deletion_of_nothing_has_nothing_to_restore() -> None:
         ("{", "payload must be valid JSON"),
         ("[]", "payload must be a JSON object"),
         ('{"ids":[]}', '"ids" is not known: the fields of this call are message_ids'),
+        ('{"message_ids":["x"],"message_ids":["y"]}', "payload must give each field only once"),
         ('{"message_ids":[]}', "message_ids must be a list of 1 to 1000 strings"),
         ('{"message_ids":[1]}', "message_ids must be a list of 1 to 1000 strings"),
         (json.dumps({"message_ids": ["x"] * 1001}), "message_ids must be a list of 1 to 1000 strings"),

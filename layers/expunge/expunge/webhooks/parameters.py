@@ -58,7 +58,7 @@ def _shown(name: str) -> str:
 def read_object(body: Callable[[], bytes]) -> Mapping[str, Any]:
     """Read a JSON object from a body that may not even decode. Raises InvalidRequest."""
     try:
-        value = json.loads(body().decode(), parse_constant=_refuse_constant)
+        value = json.loads(body().decode(), parse_constant=_refuse_constant, object_pairs_hook=_once_each)
     except (ValueError, RecursionError):
         raise InvalidRequest("payload must be valid JSON") from None
     if not isinstance(value, dict):
@@ -69,6 +69,14 @@ def read_object(body: Callable[[], bytes]) -> Mapping[str, Any]:
 def _refuse_constant(name: str) -> None:
     """Python takes NaN and Infinity for JSON."""
     raise ValueError(name)
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A field that is given twice could be read in two ways."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise InvalidRequest("payload must give each field only once")
+    return fields
 
 
 def read_ids(body: Callable[[], bytes]) -> list[str]:
