@@ -17,8 +17,8 @@ FORBIDDEN = "Forbidden"
 
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It stands, lest a second passes between signing and asking."""
-    stopped = timestamps.now()
+    """It stands, at a whole second as tokens count them: what is good until now is over now."""
+    stopped = timestamps.now().replace(microsecond=0)
     monkeypatch.setattr(timestamps, "now", lambda: stopped)
 
 
@@ -299,6 +299,20 @@ def test_a_grant_must_be_of_deleting_there_and_now(world: World, grant: dict[str
     assert world.history("ch1") == [1]
 
 
+def test_a_grant_ends_at_its_time(world: World) -> None:
+    world.auth_grant("key", "ch1", expires_at=timestamps.micros(timestamps.now()))
+    assert answer(delete("ch1", "auth=key")) == denied(403, FORBIDDEN, "ch1")
+
+    world.auth_grant("key", "ch1", expires_at=timestamps.micros(timestamps.now() + timedelta(microseconds=1)))
+    assert delete("ch1", "auth=key").status == 200
+
+
+def test_the_longest_auth_key_is_as_good_as_any(world: World) -> None:
+    world.auth_grant("k" * 256, "ch1")
+
+    assert delete("ch1", "auth=" + "k" * 256).status == 200
+
+
 def test_an_auth_key_of_any_kind_never_crashes(world: World) -> None:
     for auth in ("", "%00", "x" * 257, "\N{PARTY POPPER}", "a#b", "p0F2", "AAAA"):
         assert answer(delete("ch1", f"auth={auth}")) == denied(403, FORBIDDEN, "ch1")
@@ -339,6 +353,12 @@ def test_permission_is_decided_with_two_reads_and_when_warm_with_none(world: Wor
     assert reads.count == 2
     assert delete(",".join(channels), "auth=key&start=0").status == 200
     assert delete("ch7", {"auth": token("ch7"), "start": "0"}).status == 200
+    assert reads.count == 2
+
+
+def test_a_request_that_shows_nothing_is_refused_after_the_keyset_alone_was_read(reads: Reads) -> None:
+    assert answer(delete("ch1")) == denied(403, FORBIDDEN, "ch1")
+    assert answer(delete("ch1", "auth=")) == denied(403, FORBIDDEN, "ch1")
     assert reads.count == 2
 
 

@@ -131,4 +131,5 @@ def test_the_body_is_signed_unless_it_is_longer_than_any_sdk_sends() -> None:
     signed = list(signatures.messages("pub", "sub", "ch1", {"end": "1"}, b"{}"))
 
     assert signed == [b"DELETE\npub\n/v3/history/sub-key/sub/channel/ch1\nend=1\n{}"]
+    assert len(list(signatures.messages("pub", "sub", "ch1", {"end": "1"}, b" " * 1024))) == 1
     assert list(signatures.messages("pub", "sub", "ch1", {"end": "1"}, b" " * 1025)) == []

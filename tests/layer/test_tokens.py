@@ -60,6 +60,26 @@ def test_the_seal_is_over_the_same_map_without_it_wherever_it_stands(place: int)
     assert opened(text_of(cbor2.dumps(dict(entries)))) == opened(issued())
 
 
+@pytest.mark.parametrize(("t", "ttl", "expires_at"), [(0, 1, 60), (1, 43_200, 2_592_001)])
+def test_a_token_is_good_from_the_epoch_on_for_a_minute_up_to_thirty_days(
+    t: int, ttl: int, expires_at: int
+) -> None:
+    token = opened(issued(t=t, ttl=ttl))
+
+    assert token is not None
+    assert token.expires_at == expires_at
+
+
+def test_a_token_may_be_as_long_as_what_the_gateway_lets_pass() -> None:
+    def of(size: int) -> str:
+        return issued(meta={b"m": bytes(size)})
+
+    longest = next(text for size in range(7600, 7500, -1) if len(text := of(size)) == 10_240)
+
+    assert opened(longest) is not None
+    assert opened(issued(meta={b"m": bytes(7700)})) is None
+
+
 def test_a_seal_made_with_another_key_does_not_hold() -> None:
     sealed = Sealed.unwrap(tokens.issue(FIELDS, "sec-c-2"))
 
@@ -222,6 +242,13 @@ def test_a_pattern_that_is_made_to_stall_grants_nothing(pattern: str) -> None:
 
     # Backtracking would take years.
     assert token.lacking(["a" * 90, "good-1"], None) in (["a" * 90], ["a" * 90, "good-1"])
+
+
+@pytest.mark.parametrize("pattern", ["[", r"(a)\1", "(?=a)"])
+def test_a_pattern_that_is_none_takes_nothing_from_the_others(pattern: str) -> None:
+    token = Token(0, None, frozenset(), (pattern, "good-.*"))
+
+    assert token.lacking(["good-1", "bad-1"], None) == ["bad-1"]
 
 
 def test_names_and_patterns_may_be_any_text() -> None:
