@@ -17,13 +17,14 @@ from tests.as_deployed import environment
 if __name__ == "__main__":
     os.environ |= environment(POWERTOOLS_METRICS_DISABLED="true", POWERTOOLS_LOG_LEVEL="ERROR")
 
-import work as function
 from benchmarks.simulated_store import CHANNEL, SUB_KEY, SimulatedStore
 from benchmarks.simulation import START, Simulation
 from expunge import timestamps, timetokens
-from expunge.deletions import purging, work
+from expunge.background import queue, tasks, worker
+from expunge.background.rounds import Round
+from expunge.background.tasks import Task
+from expunge.deletions import purging
 from expunge.deletions.soft_delete import Deletion
-from expunge.deletions.work import Round, Task
 from expunge.history import carrying_out, channels, passes
 from expunge.history.notes import Sweep
 from expunge.table import at_once, keys
@@ -52,18 +53,8 @@ class Work(Protocol):
         """Do it on a store that takes so many times as long as usual."""
 
 
-class Context:
-    """An invocation of a worker."""
-
-    aws_request_id = "simulated"
-
-    def __init__(self, simulation: Simulation) -> None:
-        self._simulation = simulation
-        self._ends = simulation.now + 45
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return what is left of the function's time."""
-        return int(1000 * (self._ends - self._simulation.now))
+TIME_LIMIT = 45
+"""Seconds of a function."""
 
 
 @contextmanager
@@ -78,7 +69,7 @@ def purge(workers: int, messages: int, *, until: float, slower: float = 1.0) -> 
     moment = timestamps.millis(START)
     return _run(
         workers,
-        lambda: work.of_bin(ROUND, moment),
+        lambda: tasks.of_bin(ROUND, moment),
         until,
         lambda simulation: SimulatedStore(simulation, due=messages, slower=slower),
     )
@@ -95,36 +86,40 @@ def sweep(workers: int, messages: int, *, until: float, slower: float = 1.0) -> 
         simulated.items[note.place] = note.item()
         return simulated
 
-    return _run(workers, lambda: work.of_sweep(ROUND, *note.place, divided=True), until, store)
+    return _run(workers, lambda: tasks.of_sweep(ROUND, *note.place, divided=True), until, store)
+
+
+def _time_left(simulation: Simulation) -> Callable[[], int]:
+    ends = simulation.now + TIME_LIMIT
+    return lambda: int(1000 * (ends - simulation.now))
 
 
 def _run(
-    workers: int, tasks: Callable[[], list[Task]], until: float, make: Callable[[Simulation], SimulatedStore]
+    workers: int, given: Callable[[], list[Task]], until: float, make: Callable[[Simulation], SimulatedStore]
 ) -> Result:
     simulation = Simulation(until)
     simulated = make(simulation)
     simulated.items[keys.LEASE, keys.WORK] = {"round_id": {"S": ROUND.id}, "began_at": {"S": ""}}
     client: Any = simulated
     store = Store(client, "simulated")
-    with patch.object(work, "work_concurrency", lambda: workers):
-        queue = deque(task.body() for task in tasks())
+    with patch.object(tasks, "work_concurrency", lambda: workers):
+        waiting = deque(task.body() for task in given())
 
-    def worker() -> None:
-        while queue:
-            body = queue.popleft()
+    def work() -> None:
+        while waiting:
+            task = Task.of_body(waiting.popleft())
             simulation.sleep(0.02)  # the queue brings it
-            function.run(body, Context(simulation))
+            worker.carry_out(store, task, _time_left(simulation))
 
     def send(again: list[Task], *_: object) -> None:
-        queue.extend(task.body() for task in again)
+        waiting.extend(task.body() for task in again)
 
     with ExitStack() as replaced:
         modules = (purging, at_once, passes, channels, carrying_out)
         replaced.enter_context(simulation.replacing(*modules))
-        replaced.enter_context(patch.object(function, "store", lambda: store))
-        replaced.enter_context(patch.object(function, "count", lambda *_, **__: None))
-        replaced.enter_context(patch.object(work, "send", send))
-        simulation.run([worker] * workers)
+        replaced.enter_context(patch.object(worker, "count", lambda *_, **__: None))
+        replaced.enter_context(patch.object(queue, "send", send))
+        simulation.run([work] * workers)
     ended = simulation.now
     warm = WARM if ended >= until - 1 else 0.0
     rate = sum(done for moment, done in simulated.done_at if moment >= warm) / max(0.001, ended - warm)

@@ -4,28 +4,13 @@ from datetime import timedelta
 from typing import Any, Final
 
 import expunge.cold_start  # noqa: F401 - before all others
-from expunge import timestamps
+from expunge.background import scheduled
 from expunge.deadline import Context, Deadline
-from expunge.deletions import reporting
 from expunge.deletions.asked import Asked
-from expunge.deletions.brakes import Brakes
 from expunge.deletions.due import Rule
-from expunge.deletions.lease import leased
 from expunge.deletions.preview import preview
-from expunge.deletions.purging import Purged, remove_due
-from expunge.deletions.runs import Run
-from expunge.errors import (
-    Braked,
-    OutOfTime,
-    PurgeFailed,
-    PurgeUnderWay,
-    StoreError,
-    Throttled,
-    Unavailable,
-)
-from expunge.history import sweeps
-from expunge.settings import purge_stops_above, settings, work_queue
-from expunge.spreading import Spreading
+from expunge.errors import PurgeUnderWay
+from expunge.settings import settings
 from expunge.table.store import store
 from expunge.telemetry import count, logger
 
@@ -67,44 +52,4 @@ def run(event: Any, context: Context) -> dict[str, Any]:
     if dry_run:
         rule = Rule(now, timedelta(days=settings().retention_days))
         return preview(store(), rule, Deadline(time_left))
-    half = time_left() // 2
-    began = timestamps.now()
-    with leased(store(), Deadline(time_left)) as lease:
-        record = Run()
-        record.begin(store(), Deadline(time_left))
-        most = purge_stops_above()
-        brakes = Brakes(store(), most, Deadline(time_left))
-        spreads = bool(work_queue()) and _goes(brakes)
-        # A time ahead of the clock is for one run, which somebody has forced.
-        until = min(now, began)
-        others = Spreading(store(), until, record.sk, most)
-        left = others.taken_over(Deadline(time_left), purging=spreads)
-        # Half the time at most, lest a long background deletion keep what is due from being removed.
-        sweeping = Deadline(lambda: time_left() - half)
-        swept = sweeps.Resumed(0, remaining=True) if left else sweeps.resume(store(), sweeping)
-        if left and spreads:
-            purged = Purged(0, 0, left.oldest, OutOfTime() if left.oldest else None)
-        else:
-            days, tombstone_days = settings().retention_days, settings().tombstone_days
-            purged = remove_due(store(), now, days, Deadline(time_left), tombstone_days, brakes)
-        if not left:
-            due = purged.oldest if spreads and isinstance(purged.stopped, (OutOfTime, Throttled)) else None
-            time_was_up = swept.remaining and sweeping.for_searching().to_start() <= 0
-            others.hand_over(due, began, purged.removed, Deadline(time_left), sweeping=time_was_up)
-        late = reporting.oldest_due_age(purged, lease, began)
-        reporting.remember(purged, lease, now, began)
-        result = reporting.answer(purged, swept.resumed, sweeps_remain=swept.remaining)
-        record.end(store(), Deadline(time_left).for_settling(), result, purged.reason)
-    reporting.publish(result, now, purged, late, brakes.pause.lasts(timestamps.now()))
-    if isinstance(purged.stopped, Unavailable):
-        raise PurgeFailed(purged.stopped, purged.removed, swept.resumed) from purged.stopped
-    return result
-
-
-def _goes(brakes: Brakes) -> bool:
-    """Whether messages may be removed."""
-    try:
-        brakes.check()
-    except (Braked, StoreError):
-        return False
-    return True
+    return scheduled.run(store(), now, time_left)

@@ -14,7 +14,8 @@ from tests.as_deployed import environment
 os.environ |= environment()
 
 from expunge import timestamps
-from expunge.deletions import contents, work
+from expunge.background import queue
+from expunge.deletions import contents
 from expunge.events import bus
 from expunge.history import access
 from expunge.http import auth
@@ -75,7 +76,7 @@ def forget() -> None:
     access.forget()
     contents.forget()
     bus.forget()
-    work.forget()
+    queue.forget()
     at_once.forget()
 
 

@@ -18,10 +18,11 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from expunge import settings, timestamps
+from expunge.background import rounds, tasks
 from expunge.deadline import Deadline
-from expunge.deletions import holding, purging
-from expunge.deletions import work as spread
+from expunge.deletions import holding
 from expunge.deletions.covered import Covered
+from expunge.deletions.purged import Purged
 from expunge.deletions.soft_delete import Shortfall
 from expunge.errors import OutOfTime, PurgeFailed
 from expunge.history import notes, passes
@@ -456,7 +457,9 @@ def purge(_: Handler, world: World, recorder: Recorder, monkeypatch: pytest.Monk
         world.message(number)
     call(import_module("delete_inbound_messages").handler)
     with _work_queue(monkeypatch), recorder.recording():
-        monkeypatch.setattr("purge.remove_due", lambda *_: purging.Purged(0, 0, at(0), OutOfTime()))
+        monkeypatch.setattr(
+            "expunge.background.scheduled.remove_due", lambda *_: Purged(0, 0, at(0), OutOfTime())
+        )
         assert run({}, RunningOut())["remaining"] is True
 
 
@@ -493,25 +496,27 @@ def _work_queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.work_queue.cache_clear()
 
 
-def work(_: Handler, world: World, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    run: Callable[..., Any] = import_module("work").run
+def work(handler: Handler, world: World, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(body: str) -> Any:
+        return handler({"Records": [{"body": body}]}, RunningOut())
+
     _delete_some_of_each(world, monkeypatch)
     deadline = Deadline.never()
     [place] = notes.listed(world.store, deadline)
-    round_ = spread.begin(world.store, deadline)
+    round_ = rounds.begin(world.store, deadline)
     with _work_queue(monkeypatch):
         later = timestamps.now() + timedelta(days=40)
         monkeypatch.setattr(timestamps, "now", lambda: later)
-        [whole] = spread.of_sweep(round_, *place, divided=False)
-        parts = [spread.Task("sweep", round_.id, part, 2, pk=place.pk, sk=place.sk) for part in range(2)]
+        [whole] = tasks.of_sweep(round_, *place, divided=False)
+        parts = [tasks.Task("sweep", round_.id, part, 2, pk=place.pk, sk=place.sk) for part in range(2)]
         until = timestamps.millis(later)
-        shards = spread.of_bin(round_, until)
+        shards = tasks.of_bin(round_, until)
         with monkeypatch.context() as patch, recorder.recording():
             patch.setattr(passes, "soft_delete", lambda *_: Shortfall(OutOfTime()))
-            assert run(whole.body(), RunningOut())["task"] == "again"
+            assert run(whole.body())["task"] == "again"
         with recorder.recording():
-            assert sum(run(part.body(), RunningOut())["deleted"] for part in parts) == 3
-            assert sum(run(shard.body(), RunningOut())["purged"] for shard in shards) > 0
+            assert sum(run(part.body())["deleted"] for part in parts) == 3
+            assert sum(run(shard.body())["purged"] for shard in shards) > 0
 
 
 def _erase_linked_message() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cli.template import Function, functions
-from expunge.deletions import work
+from expunge.background import worker
 from tests.deploy.conftest import ROOT
 from tests.deploy.template import resources, template, transformed
 
@@ -315,7 +315,7 @@ def test_the_work_queue_gives_up_what_fails_and_brings_one_task_at_a_time_to_so_
 
     assert queue["SqsManagedSseEnabled"] is dead["SqsManagedSseEnabled"] is True
     assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
-    assert function["Timeout"] > work.SLICE
+    assert function["Timeout"] > worker.SLICE
     assert queue["RedrivePolicy"] == {
         "deadLetterTargetArn": {"Fn::GetAtt": ["WorkDeadLetterQueue", "Arn"]},
         "maxReceiveCount": 3,

@@ -24,7 +24,7 @@ def bin_of(dynamodb: "DynamoDBClient", numbers: Iterable[int], kilobytes: int = 
     create_table(dynamodb, table, stream=False)
     # Content is stored compressed, at which this hardly shrinks.
     noise = randbytes(kilobytes * 500).hex()  # noqa: S311 - not a secret
-    puts = ({"PutRequest": put["Put"]} for number in numbers for put in puts_of(_message(number, noise)))
+    puts = ({"PutRequest": put["Put"]} for number in numbers for put in puts_of(due_message(number, noise)))
 
     def write(requests: list[Any]) -> None:
         pending: Any = {table: requests}
@@ -45,7 +45,8 @@ def left(dynamodb: "DynamoDBClient", table: str) -> int:
     return sum(page["Count"] for page in pages)
 
 
-def _message(number: int, noise: str) -> dict[str, Any]:
+def due_message(number: int, noise: str = "") -> dict[str, Any]:
+    """A message in the bin, due at that time."""
     return {
         "kind": "inbound_message",
         "account_id": ACCOUNT,

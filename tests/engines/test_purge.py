@@ -15,7 +15,8 @@ from cli.dynamodb import client
 from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.deletions import purging
-from expunge.deletions.purging import PAGE, ROWS, Purged, remove_due
+from expunge.deletions.purged import Purged
+from expunge.deletions.purging import PAGE, ROWS, remove_due
 from expunge.errors import OutOfTime
 from expunge.table import keys
 from expunge.table.store import Store

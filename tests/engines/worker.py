@@ -8,10 +8,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from expunge.deletions import work
-from expunge.deletions.work import Task
+from expunge.background import queue, worker
+from expunge.background.tasks import Task
+from expunge.table.store import store
 from tests.world import RunningOut
-from work import run
 
 
 def main() -> None:
@@ -20,13 +20,14 @@ def main() -> None:
     def send(tasks: Sequence[Task], *_: object) -> None:
         again.extend(task.body() for task in tasks)
 
-    setattr(work, "send", send)  # noqa: B010 - mypy knows it as a function of the module
+    setattr(queue, "send", send)  # noqa: B010 - mypy knows it as a function of the module
     # Whatever is logged and measured, from whenever, goes where errors go: a line that comes out is a reply.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for body in sys.stdin:
         again.clear()
-        reply = run(body, RunningOut(seconds=45))
+        time_left = RunningOut(seconds=45).get_remaining_time_in_millis
+        reply = worker.carry_out(store(), Task.of_body(body), time_left)
         print(json.dumps({**reply, "again": again}), file=out, flush=True)
 
 

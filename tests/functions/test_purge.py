@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -16,13 +16,16 @@ from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.deletions import lease as leases
 from expunge.deletions import purging, runs
-from expunge.deletions.purging import Purged, remove_due
+from expunge.deletions.purging import remove_due
 from expunge.errors import InvalidRequest, PurgeFailed
 from expunge.history import sweeps
 from expunge.table import keys
 from expunge.table.store import key, store
 from purge import handler
 from tests.world import ACCOUNT, INBOUND, LINKED, SUB_KEY, Context, RunningOut, World, call, message_id
+
+if TYPE_CHECKING:
+    from expunge.deletions.purged import Purged
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 NOTHING = {"purged": 0, "resumed": 0, "remaining": False}

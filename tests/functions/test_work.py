@@ -14,11 +14,14 @@ import pytest
 import work as function
 from expunge import settings as deployment
 from expunge import timestamps, timetokens
+from expunge.background import rounds, worker
+from expunge.background.rounds import Asker
+from expunge.background.tasks import MalformedTask, Task
 from expunge.deadline import Deadline
-from expunge.deletions import brakes, purging, runs, share, work
+from expunge.deletions import brakes, purging, runs, share
 from expunge.deletions.brakes import Brakes
+from expunge.deletions.purged import Purged
 from expunge.deletions.soft_delete import Deletion, Shortfall
-from expunge.deletions.work import Asker, MalformedTask, Task
 from expunge.errors import OutOfTime, PurgeFailed, Throttled
 from expunge.history import notes, passes
 from expunge.history.notes import Sweep
@@ -104,7 +107,7 @@ def all_items(world: World) -> list[Any]:
 def test_a_run_that_ends_in_time_sends_no_task(due: World, queue: Queue) -> None:
     assert purge({}, Context()) == {"purged": MESSAGES, "resumed": 0, "remaining": False}
     assert queue.take() == []
-    assert work.current(due.store, Deadline.never()) == work.Round()
+    assert rounds.current(due.store, Deadline.never()) == rounds.Round()
 
 
 def test_what_a_run_leaves_is_done_by_workers_and_the_counts_add_up(
@@ -128,7 +131,7 @@ def test_a_task_that_is_not_done_in_a_slice_comes_again(
 ) -> None:
     too_short(clock)
     body = queue.take()[0]
-    monkeypatch.setattr(function, "remove_due_in", lambda *_: purging.Purged(3, 0, "x", Throttled()))
+    monkeypatch.setattr(worker, "remove_due_in", lambda *_: Purged(3, 0, "x", Throttled()))
 
     assert done(body) == {"purged": 3, "task": "again"}
     assert queue.take() == [body]
@@ -143,7 +146,7 @@ def test_a_slice_is_30_seconds_of_a_longer_time() -> None:
             return self.left
 
     context = Long()
-    deadline = function._slice(context)  # noqa: SLF001 - how long it is does not show otherwise
+    deadline = worker.slice_of(context.get_remaining_time_in_millis)
     assert deadline.to_end() == 30
     context.left -= 30_000
     assert deadline.to_end() == 0
@@ -168,7 +171,7 @@ def test_scheduled_runs_leave_the_work_to_the_workers_and_send_anew_what_got_los
     assert purged(due) == MESSAGES
 
     assert purge({}, clock.invocation(270)) == {"purged": 0, "resumed": 0, "remaining": False}
-    assert work.current(due.store, Deadline.never()) == work.Round()
+    assert rounds.current(due.store, Deadline.never()) == rounds.Round()
     due.message(MESSAGES, **DELETED)
     assert purge({}, clock.invocation(270))["purged"] == 1
     assert queue.take() == []
@@ -201,9 +204,9 @@ def at_most_ten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def after_three(clock: Clock) -> None:
     """A scheduled run that had time for three messages, which the world no longer shows."""
-    purged = purging.Purged(3, 0, DELETED["purge_at"], OutOfTime())
+    purged = Purged(3, 0, DELETED["purge_at"], OutOfTime())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("purge.remove_due", lambda *_: purged)
+        patch.setattr("expunge.background.scheduled.remove_due", lambda *_: purged)
         assert purge({}, clock.invocation(270))["purged"] == 3
 
 
@@ -243,13 +246,13 @@ def test_a_worker_that_dies_takes_what_it_might_have_removed_along(
     monkeypatch.setattr(share, "TAKEN_AT_ONCE", 2)
     lost = share.Share(due.store, Task.of_body(bodies[0]).round)
     assert lost.take(Deadline.never()) == 2
-    assert work.current(due.store, Deadline.never()).asker.may_remove == 7 - 2
+    assert rounds.current(due.store, Deadline.never()).asker.may_remove == 7 - 2
 
     assert sum(done(body)["purged"] for body in bodies) == purged(due) == 7 - 2
 
 
 def test_workers_of_another_round_may_remove_nothing(world: World) -> None:
-    earlier, _ = (work.begin(world.store, Deadline.never(), Asker("", 10)) for _ in range(2))
+    earlier, _ = (rounds.begin(world.store, Deadline.never(), Asker("", 10)) for _ in range(2))
     assert share.Share(world.store, earlier.id).take(Deadline.never()) == 0
 
 
@@ -269,7 +272,7 @@ def test_a_limit_costs_a_worker_two_writes_a_slice_and_one_a_thousand_messages(
     writes = Counter[int | None]()
     update = store().client.update_item
     for limit in (None, 5000):
-        round_ = work.begin(due.store, Deadline.never(), Asker("", limit))
+        round_ = rounds.begin(due.store, Deadline.never(), Asker("", limit))
         due.message(100 + (limit or 0), **DELETED)
 
         def count(limit: int | None = limit, **arguments: Any) -> Any:
@@ -294,7 +297,7 @@ def test_a_pause_stops_all_workers_of_a_run_within_a_thousand_messages(
     )
     for number in islice(numbers, 60):
         world.message(number, **DELETED)
-    round_ = work.begin(world.store, Deadline.never())
+    round_ = rounds.begin(world.store, Deadline.never())
     pause_with_the_next_transaction(monkeypatch)
     body = Task("bin", round_.id, 0, 4, timestamps.millis(timestamps.now())).body()
 
@@ -392,7 +395,7 @@ SWEEP = {
 )
 def test_a_malformed_task_is_put_aside_and_removes_nothing(world: World, queue: Queue, task: Any) -> None:
     world.message(1, **DELETED)
-    now = work.begin(world.store, Deadline.never())
+    now = rounds.begin(world.store, Deadline.never())
     body = task if isinstance(task, str) else json.dumps({**task, "round": task["round"] and now.id})
     with pytest.raises(MalformedTask):
         done(body)
@@ -427,7 +430,7 @@ def test_a_sweep_that_takes_long_is_divided_and_complete_when_each_part_is(
     world: World, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sweep = noted(world, 60)
-    round_ = work.begin(world.store, Deadline.never())
+    round_ = rounds.begin(world.store, Deadline.never())
     whole = Task("sweep", round_.id, 0, 1, pk=sweep.place.pk, sk=sweep.place.sk)
     with monkeypatch.context() as patch:
         patch.setattr(passes, "soft_delete", lambda *_: Shortfall(OutOfTime()))
@@ -448,7 +451,7 @@ def test_a_sweep_that_takes_long_is_divided_and_complete_when_each_part_is(
 
 def test_a_part_waits_until_the_index_shows_all(world: World, queue: Queue) -> None:
     sweep = noted(world, 20, asked_ago=5)
-    round_ = work.begin(world.store, Deadline.never())
+    round_ = rounds.begin(world.store, Deadline.never())
     task = Task("sweep", round_.id, 3, 4, pk=sweep.place.pk, sk=sweep.place.sk)
     reply = done(task.body())
     assert reply["task"] == "again"
@@ -463,7 +466,7 @@ def test_keysets_and_the_bin_take_turns(due: World, queue: Queue, clock: Clock) 
     for number in range(3):
         noted(due, 0, asked_ago=100 + number, sub_key="sub-c-many")
     noted(due, 0, asked_ago=90, sub_key="sub-c-few")
-    work.begin(due.store, Deadline.never())
+    rounds.begin(due.store, Deadline.never())
     clock.run(1)
     assert purge({}, clock.invocation(270))["remaining"] is True
 
@@ -483,11 +486,11 @@ def test_however_tasks_are_lost_and_repeated_all_is_purged_once_and_nothing_livi
         world.message(number, **(DELETED if number % 3 else {}))
     total = 0
     for _ in range(2):
-        round_ = work.begin(world.store, Deadline.never())
+        round_ = rounds.begin(world.store, Deadline.never())
         now = timestamps.millis(timestamps.now())
         bodies = [Task("bin", round_.id, part, 8, now).body() for part in range(8)]
         total += worked_off(queue, random.choices(bodies, k=12))["purged"]
-    work.end(world.store, Deadline.never())
+    rounds.end(world.store, Deadline.never())
     result = purge({}, Context())
     assert total + result["purged"] == 8 == purged(world)
     assert world.live() == {message_id(number) for number in (0, 3, 6, 9)}

@@ -25,7 +25,7 @@ FLOORS = (
     {"table"},
     {"http", "deletions", "events"},
     {"webhooks", "linked", "history"},
-    {"intake", "spreading", "messages"},
+    {"intake", "background", "messages"},
 )
 """From the ground up; functions/ and cli/ stand above them all."""
 

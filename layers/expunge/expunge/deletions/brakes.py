@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.deletions.share import Share
-from expunge.errors import EnoughPurged, PurgePaused
+from expunge.errors import Braked, EnoughPurged, PurgePaused, StoreError
 from expunge.table import keys
 from expunge.table.store import Store
 
@@ -86,6 +86,14 @@ class Brakes:
         self._asked += 1
         if self.pause.paused:
             raise PurgePaused
+
+    def let_go(self) -> bool:
+        """Whether messages may be removed, as far as the store tells."""
+        try:
+            self.check()
+        except (Braked, StoreError):
+            return False
+        return True
 
     def room(self, removed: int) -> int | None:
         """How many more may be removed; None if any number. Raises EnoughPurged for none, StoreError."""

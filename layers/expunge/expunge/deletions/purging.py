@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import NamedTuple
 
 from expunge import timestamps
 from expunge.deadline import Deadline
@@ -17,14 +16,15 @@ from expunge.deletions.brakes import Brakes
 from expunge.deletions.due import TOMBSTONE_DAYS, Due, Rule
 from expunge.deletions.holds import InForce
 from expunge.deletions.parking import Waiting
+from expunge.deletions.purged import Purged
 from expunge.deletions.removing import Removing
 from expunge.deletions.tally import Tally
-from expunge.errors import Braked, EnoughPurged, OutOfTime, StoreError, Unavailable
+from expunge.errors import Braked, OutOfTime, StoreError, Unavailable
 from expunge.table import keys
 from expunge.table.search import Partition, Range, oldest_first
 from expunge.table.store import Store
 from expunge.table.transactions import LIMIT
-from expunge.telemetry import count, logger
+from expunge.telemetry import logger
 
 ROWS = LIMIT // 2
 """Messages in a transaction: each is two items."""
@@ -33,43 +33,6 @@ PAGE = 250
 """Keys that are read at a time from each shard of the bin. No more than that is held in memory."""
 
 _AT_ONCE = 4
-
-
-class Purged(NamedTuple):
-    """How many messages a run removed and dated anew, and how far it got.
-
-    `oldest` is when the first message that it found was or is due, None if it found none, those that are held
-    left out; `stopped` is why it did not go on until nothing was due; `held` are due, and wait for the end of
-    a hold.
-    """
-
-    removed: int
-    dated_anew: int
-    oldest: str | None
-    stopped: StoreError | Braked | None
-    held: int = 0
-    content_left: int = 0
-    """Messages that are still there because their content in S3 is, or may be."""
-    content_stays: int = 0
-    """Those of them that another run, right after this one, would leave as well."""
-
-    @property
-    def enough(self) -> bool:
-        """Whether it stopped because it had removed as many as it may."""
-        return isinstance(self.stopped, EnoughPurged)
-
-    @property
-    def reason(self) -> str | None:
-        """Why it stopped before nothing was due, in a few words; None if it did not."""
-        return None if self.stopped is None else self.stopped.reason
-
-    def say_if_enough(self) -> None:
-        """Log and count that it stopped at its limit, for the alarm."""
-        if self.enough:
-            logger.error(
-                "Stopped: as many messages were purged as one run may", extra={"purged": self.removed}
-            )
-            count("purge", StoppedAtLimit=1)
 
 
 def remove_due(

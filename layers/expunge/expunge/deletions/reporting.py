@@ -6,7 +6,7 @@ from typing import Any
 
 from expunge import timestamps
 from expunge.deletions.lease import Lease
-from expunge.deletions.purging import Purged
+from expunge.deletions.purged import Purged
 from expunge.errors import PurgePaused
 from expunge.telemetry import count, logger, seconds
 

@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from expunge import timestamps
+from expunge.background import queue, rounds, tasks
+from expunge.background.rounds import Asker
 from expunge.deadline import Deadline
-from expunge.deletions import work
 from expunge.deletions.purging import oldest_due
-from expunge.deletions.work import Asker
 from expunge.errors import StoreError
 from expunge.history import sweeps
 from expunge.history.notes import Place
@@ -56,7 +56,7 @@ class Spreading:
         if not work_queue():
             return None
         try:
-            before = work.current(self.store, deadline)
+            before = rounds.current(self.store, deadline)
             if not before.id:
                 return None
             left = Left(
@@ -64,7 +64,7 @@ class Spreading:
                 sweeps.look(self.store, deadline),
             )
             if not left.since_before(before.began_at):
-                work.end(self.store, deadline)
+                rounds.end(self.store, deadline)
                 return None
             self._spread(left, before.began_at, deadline)
         except StoreError as error:
@@ -93,14 +93,14 @@ class Spreading:
     def _spread(self, left: Left, since: str, deadline: Deadline, removed: int = 0) -> None:
         """Begin a round with tasks for all that is left; a sweep that was there before is divided."""
         asker = Asker(self.run, self.most - removed if self.most else None)
-        new = work.begin(self.store, deadline, asker)
-        keysets: defaultdict[str, list[work.Task]] = defaultdict(list)
+        new = rounds.begin(self.store, deadline, asker)
+        keysets: defaultdict[str, list[tasks.Task]] = defaultdict(list)
         for place in left.sweeps:
-            keysets[place.pk] += work.of_sweep(new, place.pk, place.sk, divided=_asked_at(place) < since)
-        of_bin = work.of_bin(new, timestamps.millis(self.until)) if left.oldest else []
-        tasks = list(work.in_turns([of_bin, *keysets.values()]))
-        work.send(tasks, deadline)
-        count("purge", TasksSent=len(tasks))
+            keysets[place.pk] += tasks.of_sweep(new, place.pk, place.sk, divided=_asked_at(place) < since)
+        of_bin = tasks.of_bin(new, timestamps.millis(self.until)) if left.oldest else []
+        all_of_them = list(tasks.in_turns([of_bin, *keysets.values()]))
+        queue.send(all_of_them, deadline)
+        count("purge", TasksSent=len(all_of_them))
 
 
 def _asked_at(place: Place) -> str:
