@@ -41,7 +41,8 @@ def console(*, api: str, port: int, dynamodb_url: str | None, table: str) -> Non
     """Show the console for a deployed stack, in a browser on this machine.
 
     The API key is typed into the page. It stays in the browser's memory, is sent to the API alone, by way of
-    this command, and is neither stored nor logged.
+    this command, and is neither stored nor logged. Events of a deployed stack go to its event bus, and are
+    not shown.
 
     \b
     Examples:

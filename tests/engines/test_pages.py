@@ -130,9 +130,13 @@ def page(browser: Any) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     complaints: list[str] = []
-    page.on(
-        "console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None
-    )
+
+    def hear(said: Any) -> None:
+        refused = said.text.startswith("Failed to load resource: the server responded with a status of 4")
+        if said.type in ("error", "warning") and not refused:
+            complaints.append(said.text)
+
+    page.on("console", hear)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     hosts: set[str] = set()
     page.on("request", lambda request: hosts.add(re.sub(r"^(https?://[^/]+).*", r"\1", request.url)))
@@ -147,16 +151,103 @@ def page(browser: Any) -> Iterator[Page]:
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
     page: Page, api: str, scheme: str, width: int
 ) -> None:
-    axe = importlib.import_module("axe_playwright_python.sync_playwright").Axe()
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 844})
     for path in PAGES:
         page.goto("about:blank")
         page.goto(api + path)
         page.wait_for_selector("h1:focus, main h1, button.try")
-        found = axe.run(page).response["violations"]
-        assert [(path, each["id"], each["nodes"][0]["html"]) for each in found] == []
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        assert_readable(page, path)
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_axe_finds_nothing_in_answers_dialogs_and_what_happens(
+    page: Page, api: str, scheme: str, width: int
+) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(f"{api}/#/messages?family=linked&state=live")
+    page.get_by_role("button", name="msg_01HXYZ4QK3WJ8FN3M6QH7TZ8GZ").click()
+    page.get_by_role("region", name="The record").wait_for()
+    assert_readable(page, "a message")
+
+    # The page before goes with its dialog.
+    page.goto(f"{api}/#/delete?call=deleteOutboundMessages")
+    page.get_by_label("limit").fill("0")
+    page.get_by_role("button", name="Plan it").click()
+    page.get_by_role("alert").wait_for()
+    assert_readable(page, "a refusal")
+    page.get_by_label("limit").fill("")
+    page.get_by_label("created_before").fill("")
+    page.get_by_label("Dry run").uncheck()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("dialog").wait_for()
+    assert_readable(page, "a doubt")
+    page.keyboard.press("Escape")
+    page.get_by_label("created_before").fill("2026-04-08T00:00:00Z")
+    page.get_by_label("limit").fill("1")
+    page.get_by_label("Dry run").check()
+    page.get_by_role("button", name="Plan it").click()
+    page.get_by_role("link", name="Look at this deletion").wait_for()
+    page.get_by_text("The same as a curl command").click()
+    assert_readable(page, "a plan")
+    page.get_by_role("link", name="Look at this deletion").click()
+    page.get_by_role("heading", name="Deletion req_").wait_for()
+    assert_readable(page, "what was planned")
+    page.get_by_role("button", name="Carry this plan out: 1 message").click()
+    page.get_by_role("dialog").wait_for()
+    assert_readable(page, "a plan in doubt")
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.get_by_text("1 message deleted.").wait_for()
+    page.get_by_role("button", name="Restore it").wait_for()
+    assert_readable(page, "what was deleted")
+
+    page.get_by_role("link", name="Events").click()
+    page.get_by_role("region", name="Events").get_by_text("1 message").first.click()
+    assert_readable(page, "events")
+
+
+def assert_readable(page: Page, where: str) -> None:
+    """axe finds nothing in what is shown, and nothing of it is wider than the screen."""
+    axe = importlib.import_module("axe_playwright_python.sync_playwright").Axe()
+    found = axe.run(page).response["violations"]
+    assert [(where, each["id"], each["nodes"][0]["html"]) for each in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), where
+
+
+def test_a_dialog_has_the_focus_on_what_changes_nothing_and_gives_it_back(page: Page, api: str) -> None:
+    page.goto(f"{api}/#/messages?family=inbound&state=live")
+    opener = page.get_by_role("button", name="01961e00-0000-7000-8000-000000000110")
+    opener.click()
+    page.get_by_role("button", name="Close").click()
+    assert page.evaluate("document.activeElement.textContent") == "01961e00-0000-7000-8000-000000000110"
+    opener.click()
+    page.get_by_role("dialog").wait_for()
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.textContent") == "01961e00-0000-7000-8000-000000000110"
+
+    page.goto(f"{api}/#/delete?call=deleteInboundMessages")
+    page.get_by_label("status").fill("")
+    page.get_by_label("Dry run").uncheck()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_text("No filter is given: up to 1,000 messages of the account are deleted.").wait_for()
+    assert page.evaluate("document.activeElement.textContent") == "Keep"
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for(state="detached")
+    assert page.evaluate("document.activeElement.textContent") == "Delete"
+    assert page.get_by_text("The answer comes here").is_visible()
+
+
+def test_a_deletion_is_looked_up_by_the_id_of_its_request(page: Page, api: str) -> None:
+    headers = {"authorization": f"Bearer {API_KEY}"}
+    planned = page.request.post(f"{api}/v1/inbound-messages/delete-all?dry_run=true", headers=headers)
+    request_id = planned.json()["meta"]["request_id"]
+    page.goto(f"{api}/#/deletions")
+    page.get_by_label("Request id").fill(f" {request_id} ")
+    page.get_by_role("button", name="Look it up").click()
+    page.get_by_role("heading", name=f"Deletion {request_id}").wait_for()
+    page.goto(f"{api}/#/deletions/req_unknown")
+    page.get_by_role("alert").wait_for()
 
 
 @pytest.mark.parametrize(
@@ -188,7 +279,11 @@ def test_a_plan_is_made_carried_out_looked_up_and_undone(page: Page, api: str) -
     page.goto(f"{api}/#/delete?call=deleteInboundMessages")
     page.get_by_label("status").fill("queued")
     page.get_by_role("button", name="Plan it").click()
-    page.get_by_role("button", name="Carry this plan out: 2 messages").click()
+    carry_out = page.get_by_role("button", name="Carry this plan out: 2 messages")
+    carry_out.wait_for()
+    assert page.evaluate("document.activeElement.textContent") == "Answer"
+    carry_out.click()
+    carry_out.wait_for(state="detached")
     page.get_by_role("link", name="Look at this deletion").click()
 
     page.get_by_role("button", name="Restore all 2").click()
@@ -236,6 +331,12 @@ def test_every_call_of_the_reference_is_made_by_one_click(page: Page, api: str) 
         answer = page.locator(".opblock").nth(number).locator(".live-responses-table tbody tr").first
         answer.wait_for()
         assert answer.locator("td").first.inner_text().startswith("200"), button.get_attribute("aria-label")
+        page.wait_for_function(
+            "(at) => { const { top, bottom } = document.querySelectorAll('.opblock')[at]"
+            ".querySelector('.live-responses-table').getBoundingClientRect();"
+            " return bottom > 0 && top < innerHeight; }",
+            arg=number,
+        )
 
 
 def test_the_console_of_a_deployed_stack_asks_the_api_with_the_key_that_is_typed_in(
@@ -245,10 +346,12 @@ def test_the_console_of_a_deployed_stack_asks_the_api_with_the_key_that_is_typed
         page.goto(url)
         page.get_by_text("Type an API key into the field at the top").wait_for()
         page.get_by_text("read from the table, which this console does not know").wait_for()
+        page.get_by_text("events of a deployed stack go to its event bus, and cannot be shown").wait_for()
         assert page.get_by_role("navigation").get_by_role("link").all_inner_texts() == ["Deletions", "Delete"]
         page.get_by_label("API key").fill(API_KEY)
         page.get_by_label("API key").press("Enter")
         page.get_by_text("Of the account whose key is at the top, newest first.").wait_for()
+        assert_readable(page, "a deployed stack's deletions")
         stored = page.evaluate(
             "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, location.href])"
         )

@@ -1,7 +1,7 @@
 // A form for each call that deletes, made from openapi.json.
 
-import { ask, failure, field, h, json } from "./dom.js";
-import { call, hasKey, openapi, sentence } from "./service.js";
+import { ask, failure, field, h, json, messages } from "./dom.js";
+import { call, execution, hasKey, openapi, sentence } from "./service.js";
 
 export const title = "Delete";
 
@@ -14,7 +14,7 @@ export async function show({ query, go }) {
     { onchange: (event) => go("delete", { call: event.target.value }) },
     calls.map((each) => h("option", { value: each.id, selected: each === chosen }, each.summary)),
   );
-  const answer = h("div", { "aria-live": "polite" }, h("p", { class: "soft" }, "The answer comes here, as the API gives it."));
+  const answer = h("div", {}, h("p", { class: "soft" }, "The answer comes here, as the API gives it."));
   return [
     h("h1", { tabindex: "-1" }, "Delete"),
     h("p", { class: "lead" }, "Every call of the API that deletes. A dry run says what would go, and flags nothing."),
@@ -22,7 +22,7 @@ export async function show({ query, go }) {
       "div",
       { class: "split" },
       h("section", { "aria-label": "The request" }, field("Call", select), form(chosen, answer)),
-      h("section", { "aria-labelledby": "answer-title" }, h("h2", { id: "answer-title" }, "Answer"), answer),
+      h("section", { "aria-labelledby": "answer-title" }, h("h2", { id: "answer-title", tabindex: "-1" }, "Answer"), answer),
     ),
   ];
 }
@@ -68,7 +68,7 @@ function form(operation, answer) {
         const request = gather(operation, controls, ids, token);
         if (!dryRun?.checked && !(await meant(operation, request))) return;
         submit.disabled = true;
-        answer.replaceChildren(...(await answered(operation, request)));
+        await send(operation, request, answer);
         submit.disabled = false;
       },
     },
@@ -95,7 +95,7 @@ function control(parameter) {
 }
 
 function shown(parameter, each) {
-  if (each.type !== "checkbox") return field(parameter.name, each, parameter.description);
+  if (each.type !== "checkbox") return field(parameter.name, each, parameter.description && prose(parameter.description));
   return h("div", {}, h("label", { class: "check" }, each, "Dry run: only plan it, and flag nothing"));
 }
 
@@ -128,7 +128,13 @@ async function meant(operation, request) {
   return ask("Delete?", h("p", {}, sentence), [["Delete", true, "danger"], ["Keep", undefined]]);
 }
 
-async function answered(operation, request) {
+// Send a request and show its answer, which gets the focus: on a phone it is below the form.
+async function send(operation, request, answer) {
+  answer.replaceChildren(...(await answered(operation, request, answer)));
+  document.getElementById("answer-title")?.focus();
+}
+
+async function answered(operation, request, answer) {
   const withKey = !operation.path.startsWith("/v3/");
   if (withKey && !hasKey()) return [failure(new Error("Type an API key into the field at the top: the API is asked with it."))];
   let reply;
@@ -138,31 +144,30 @@ async function answered(operation, request) {
     return [failure(error)];
   }
   document.dispatchEvent(new CustomEvent("changed"));
-  const data = reply.body?.data;
-  const id = reply.body?.meta?.request_id;
   return [
     h("p", {}, h("strong", {}, reply.status), ` in ${reply.took} ms`, reply.replayed && ", replayed: this key was used for the same request before"),
     reply.status !== 200 && failure(new Error(sentence(reply))),
-    h("div", { class: "actions" }, next(data, id)),
+    h("div", { class: "actions" }, next(reply.body, request, answer)),
     json(reply.body, "The answer"),
     h("details", {}, h("summary", {}, "The same as a curl command"), h("pre", { tabindex: "0", role: "region", "aria-label": "curl command" }, curl(operation, request, reply.url, withKey))),
   ].filter(Boolean);
 }
 
-function next(data, requestId) {
+// What may follow an answer: to carry a plan out, or to look at what was deleted.
+function next({ data, meta } = {}, { plan }, answer) {
   if (data?.deletion_id) {
-    const button = h("button", { type: "button", class: "danger", disabled: data.matched === 0 }, `Carry this plan out: ${data.matched} messages`);
-    button.addEventListener("click", async () => {
-      button.disabled = true;
-      const reply = await call("POST", `/v1/deletions/${encodeURIComponent(data.deletion_id)}/execute`);
-      document.dispatchEvent(new CustomEvent("changed"));
-      button.closest(".actions").replaceChildren(look(data.deletion_id));
-      document.querySelector("[aria-label='The answer']")?.replaceWith(json(reply.body, "The answer"));
-    });
-    return [button, look(data.deletion_id)];
+    const execute = { method: "POST", path: "/v1/deletions/{request_id}/execute" };
+    const request = { path: execution(data.deletion_id), query: {}, headers: {}, plan: data.deletion_id };
+    const carryOut = (event) => {
+      event.currentTarget.disabled = true;
+      return send(execute, request, answer);
+    };
+    const label = `Carry this plan out: ${messages(data.matched)}`;
+    return [h("button", { type: "button", class: "danger", disabled: data.matched === 0, onclick: carryOut }, label), look(data.deletion_id)];
   }
   const left = data?.deleted !== undefined || data?.deleted_count > 0 || data?.already_deleted === false;
-  return left && requestId ? look(requestId) : [];
+  const id = plan ?? meta?.request_id;
+  return left && id ? look(id) : [];
 }
 
 function look(id) {

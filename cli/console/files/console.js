@@ -25,7 +25,7 @@ function place() {
   return { name: known, id: id && decodeURIComponent(id), query: new URLSearchParams(query) };
 }
 
-function go(name, query) {
+function go(name, query = {}) {
   const given = new URLSearchParams(Object.entries(query).filter(([, value]) => value));
   location.hash = given.size ? `#/${name}?${given}` : `#/${name}`;
 }
@@ -66,19 +66,17 @@ function mark(name) {
   pages.replaceChildren(...entries);
 }
 
+// What is not shown here, and why.
 function hidden() {
-  if (about.table) return [];
-  return [
-    h(
-      "p",
-      { class: "note soft" },
-      "Messages, holds and the purge are read from the table, which this console does not know. Start it with ",
-      h("code", {}, "--dynamodb-url"),
-      " and ",
-      h("code", {}, "--table"),
-      " to see them.",
-    ),
+  const untold = about.deployed && "The events of a deployed stack go to its event bus, and cannot be shown here.";
+  const unread = !about.table && [
+    "Messages, holds and the purge are read from the table, which this console does not know. Start it with ",
+    h("code", {}, "--dynamodb-url"),
+    " and ",
+    h("code", {}, "--table"),
+    " to see them. ",
   ];
+  return unread || untold ? [h("p", { class: "note soft" }, unread, untold)] : [];
 }
 
 document.getElementById("where").textContent = about.api;
@@ -105,6 +103,9 @@ document.addEventListener("changed", () => {
   }, 300);
 });
 
-addEventListener("hashchange", () => show({ focus: true }));
+addEventListener("hashchange", () => {
+  document.querySelector("dialog[open]")?.close(); // it belongs to the page before
+  show({ focus: true });
+});
 if (PAGES.events) events.listen();
 await show();

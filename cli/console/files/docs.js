@@ -66,8 +66,17 @@ function parsed(text) {
 // Send a form as soon as it is there and all that its parameters refer to was looked up; after 5 s, give up.
 function send(block, ready, tries = 100) {
   const execute = block.querySelector("button.execute");
-  if (execute && ready()) execute.click();
-  else if (tries > 0) setTimeout(() => send(block, ready, tries - 1), 50);
+  if (execute && ready()) {
+    execute.click();
+    reveal(block);
+  } else if (tries > 0) setTimeout(() => send(block, ready, tries - 1), 50);
+}
+
+// Bring the answer into sight, which is below the form.
+function reveal(block, tries = 100) {
+  const answer = block.querySelector(".live-responses-table");
+  if (answer) answer.scrollIntoView({ block: "center" });
+  else if (tries > 0) setTimeout(() => reveal(block, tries - 1), 50);
 }
 
 // What is carried out must have been planned: then of the demo's events that were cancelled.

@@ -32,6 +32,10 @@ export function away(value) {
   return new Intl.RelativeTimeFormat("en", { numeric: "auto" }).format(Math.round(seconds / length), unit);
 }
 
+export function messages(count) {
+  return count === 1 ? "1 message" : `${new Intl.NumberFormat("en").format(count)} messages`;
+}
+
 const STATES = { bin: "in the bin", live: "living", left_alone: "left alone" };
 
 export function state(name) {
@@ -98,19 +102,33 @@ export function say(sentence) {
   say.timer = setTimeout(() => (said.textContent = ""), 6000);
 }
 
-// A dialog, which Escape closes; gives back what the button returned, or undefined.
+// A dialog, which Escape closes; gives back what the button returned, or undefined. Where there is a choice, the
+// last button, which changes nothing, has the focus. Afterwards what had it before has it again.
 export function ask(title, content, buttons) {
   return new Promise((done) => {
-    const close = (value) => {
-      done(value);
-      dialog.remove();
-    };
+    let answer;
     const dialog = h(
       "dialog",
-      { "aria-labelledby": "dialog-title", onclose: () => close(undefined) },
+      {
+        "aria-labelledby": "dialog-title",
+        onclose: () => {
+          dialog.remove();
+          done(answer);
+        },
+      },
       h("h2", { id: "dialog-title" }, title),
       content,
-      h("div", { class: "actions" }, buttons.map(([label, value, kind]) => h("button", { type: "button", class: kind, onclick: () => close(value) }, label))),
+      h(
+        "div",
+        { class: "actions" },
+        buttons.map(([label, value, kind], at) => {
+          const close = () => {
+            answer = value;
+            dialog.close();
+          };
+          return h("button", { type: "button", class: kind, autofocus: at > 0 && at === buttons.length - 1, onclick: close }, label);
+        }),
+      ),
     );
     document.body.append(dialog);
     dialog.showModal();

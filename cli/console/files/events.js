@@ -1,6 +1,6 @@
 // What was deleted, restored and purged, as it comes in.
 
-import { datum, h, json, note, time } from "./dom.js";
+import { datum, h, json, messages, note, time } from "./dom.js";
 
 export const title = "Events";
 
@@ -60,7 +60,7 @@ function rows() {
     h(
       "table",
       { role: "table" },
-      h("caption", {}, `The latest ${seen.length}`),
+      h("caption", {}, seen.length === 1 ? "The latest event" : `The latest ${seen.length} events`),
       h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, head.map((each) => h("th", { role: "columnheader", scope: "col" }, each)))),
       h("tbody", { role: "rowgroup" }, seen.map((each) => row(each, head))),
     ),
@@ -76,7 +76,7 @@ function row(event, head) {
     h("span", {}, datum(detail.account_id ?? detail.sub_key), detail.channel && [" ", datum(detail.channel)]),
     h("a", { href: `#/deletions/${encodeURIComponent(detail.request_id ?? "")}` }, datum(detail.request_id)),
     datum(detail.by),
-    h("details", {}, h("summary", {}, detail.ids ? String(detail.ids.length) : "as JSON"), json(event, "The event")),
+    h("details", {}, h("summary", {}, detail.ids ? messages(detail.ids.length) : "as JSON"), json(event, "The event")),
   ];
   return h("tr", { role: "row" }, cells.map((cell, at) => h("td", { role: "cell", "data-label": head[at] }, cell)));
 }

@@ -1,4 +1,4 @@
-import { ask as dialog, away, datum, failure, field, h, json, note, segments, state, table, time } from "./dom.js";
+import { ask as dialog, away, datum, failure, field, h, json, messages as number, note, segments, state, table, time } from "./dom.js";
 import { FAMILIES, STATES } from "./overview.js";
 import { ask } from "./service.js";
 
@@ -64,7 +64,7 @@ function more(holder, cursor, asked) {
 
 function caption(rows, name) {
   const said = { live: "living", bin: "in the bin", gone: "gone" }[name];
-  return `${rows.length} ${rows.length === 1 ? "message" : "messages"} ${said}`;
+  return `${number(rows.length)} ${said}`;
 }
 
 function newestFirst(rows) {

@@ -42,7 +42,7 @@ export async function show() {
       ),
     ),
     h("h2", {}, "Latest deletions"),
-    recent.deletions.length ? deletionsTable("The five latest deletions", recent.deletions.slice(0, 5)) : note("Nothing has been deleted yet. ", h("a", { href: "#/delete" }, "Delete something")),
+    recent.deletions.length ? deletionsTable("Newest first", recent.deletions.slice(0, 5)) : note("Nothing has been deleted yet. ", h("a", { href: "#/delete" }, "Delete something")),
     recent.deletions.length > 5 && h("p", {}, h("a", { href: "#/deletions" }, "All deletions")),
   ];
 }

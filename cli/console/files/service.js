@@ -68,6 +68,11 @@ export function sentence({ status, body }) {
 
 const path = (id) => `/v1/deletions/${encodeURIComponent(id)}`;
 
+export const execution = (id) => `${path(id)}/execute`;
+
+// Carry a plan out, which is done with the key of its account.
+export const execute = (id) => api("POST", execution(id));
+
 // Deletions of everybody from the table, or those of the key's account from the API.
 export const deletions = about.table
   ? {
