@@ -72,9 +72,10 @@ def place(  # noqa: PLR0913 - click passes them by name
     dynamodb_url: str,
     table: str,
 ) -> None:
-    """Hold an account or a sub key, or something of it, whether it is there yet or not.
+    """Hold an account or a sub key, or something of it.
 
-    Prints the hold as JSON, with its id and with the time from which on it is in force.
+    It need not be there yet. Prints the hold as JSON, with its id and with the time from which on it is in
+    force.
     """
     store = Store(connect(dynamodb_url), table)
     covered = Covered(
@@ -108,7 +109,10 @@ def list_holds(*, released: bool, account: str | None, form: Format, dynamodb_ur
 @by_option
 @store_options
 def release(*, hold_id: str, by: str, dynamodb_url: str, table: str) -> None:
-    """End a hold: what no other one covers is due for purging as before, from the next run on."""
+    """End a hold.
+
+    What no other one covers is due for purging as before, from the next run on.
+    """
     store = Store(connect(dynamodb_url), table)
     with _sentences():
         released = holding.release(store, hold_id, by=by, deadline=soon())

@@ -66,13 +66,21 @@ def create(
     try:
         [write] = writes(parse(json.dumps(fields).encode()))
     except BadLine as error:
-        raise click.UsageError(f"{error}.") from error
+        raise click.UsageError(f"{_of_option(error)}.") from error
     if expires_at is not None and timestamps.parse(expires_at) <= timestamps.now():
         raise click.BadParameter(
             f"{expires_at} has passed: the key could never be used.", param_hint="'--expires-at'"
         )
     connect(dynamodb_url).update_item(TableName=table, **write["Update"])
     click.echo(json.dumps({"key_id": key_id(secret), "key": secret}))
+
+
+def _of_option(error: BadLine) -> str:
+    """Say of an option what is wrong with the field that it fills."""
+    if error.field is None:
+        return str(error)
+    option = "--account" if error.field == "account_id" else f"--{error.field.replace('_', '-')}"
+    return str(error).replace(error.field, option, 1)
 
 
 @key.command(name="list")

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, get_args
 
@@ -27,7 +27,10 @@ _FEWEST: Final = 2
 """Columns that a table has however narrow the terminal."""
 
 _GAP: Final = 2
-"""Blanks between two columns."""
+"""Blanks that each column ends with."""
+
+_EDGE: Final = 1
+"""Blanks before each column, and once more at the end of a line."""
 
 _WIDTH: Final = 160
 """Characters of a table that goes to a file or a pager."""
@@ -135,9 +138,7 @@ def _print_table(rows: Iterable[Row], columns: Columns) -> None:
     cells = [[_cell(row, fields) for fields in columns.values()] for row in rows]
     used = [at for at in range(len(columns)) if any(row[at] for row in cells)]
     widths = [max(cell_len(text) for text in (headings[at], *(row[at] for row in cells))) for at in used]
-    fitting = next(
-        (n for n in range(len(used), _FEWEST, -1) if sum(widths[:n]) + n * _GAP <= console.width), _FEWEST
-    )
+    fitting = next((n for n in range(len(used), _FEWEST, -1) if _width(widths[:n]) <= console.width), _FEWEST)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, _GAP, 0, 0))
     for at in used[:fitting]:
         # What does not fit goes on in the next line: an id that is cut off cannot be copied.
@@ -148,6 +149,10 @@ def _print_table(rows: Iterable[Row], columns: Columns) -> None:
     if used[fitting:]:
         left_out = ", ".join(headings[at] for at in used[fitting:])
         click.echo(f"The terminal is too narrow for: {left_out}.")
+
+
+def _width(columns: Sequence[int]) -> int:
+    return sum(columns) + len(columns) * (_GAP + _EDGE) + _EDGE
 
 
 def _cell(row: Row, fields: str | tuple[str, ...]) -> str:

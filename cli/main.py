@@ -16,7 +16,7 @@ COMMANDS: Final = {
     "serve": ("cli.serve:serve", "Run the API on this machine, with demo records to try it on."),
     "console": ("cli.console.command:console", "Show the console for a stack that is deployed."),
     "load": ("cli.load:load", "Bulk-load records from JSON-lines files."),
-    "dump": ("cli.dump:dump", "Print messages as JSON lines, deleted ones too."),
+    "dump": ("cli.dump:dump", "Print messages, deleted ones too."),
     "deletions": ("cli.deletions:deletions", "List deletions, or show what became of one."),
     "restore": ("cli.restore:restore", "Make live again what a request deleted."),
     "purge": ("cli.purge:purge", "Remove for good what is due, as the scheduled function does."),

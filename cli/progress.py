@@ -63,7 +63,11 @@ def bar(
                 looked = time.monotonic()
                 show()
 
-        yield advance
+        try:
+            yield advance
+        except Exception:
+            display.update(task, visible=False)  # what is said of the failure stands alone
+            raise
         show()
 
 

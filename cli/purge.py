@@ -95,7 +95,8 @@ def purge(  # noqa: PLR0913 - click passes them by name
 
     Prints how many messages were purged and how many background deletions resumed. Where time ran out, after
     as long as the function has in AWS, "remaining" is true: the same command continues. It is true as well
-    where another run is at work: this one then leaves the work to it. "held" are due but kept by holds.
+    where another run is at work: this one then leaves the work to it. "held" counts what is due but kept by
+    holds.
     """
     if ctx.invoked_subcommand is not None:
         _hand_on(ctx, ctx.invoked_subcommand, {"dynamodb_url": dynamodb_url, "table": table})
@@ -122,7 +123,10 @@ def _hand_on(ctx: click.Context, command: str, store: Mapping[str, str]) -> None
 @by_option
 @store_options
 def pause(by: str, dynamodb_url: str, table: str) -> None:
-    """Have runs remove nothing until `resume`; one at work stops within 1,000 messages."""
+    """Have runs remove nothing until `resume`.
+
+    One that is at work stops within 1,000 messages.
+    """
     _brake(dynamodb_url, table, paused=True, by=by)
 
 

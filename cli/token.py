@@ -126,5 +126,7 @@ def _secret_key(client: "DynamoDBClient", table: str, sub_key: str) -> str:
     key = {"pk": {"S": keys.keyset(sub_key)}, "sk": {"S": keys.KEYSET}}
     item = client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
     if item is None:
-        raise click.ClickException(f"No keyset has the subscribe key {sub_key!r}.")
+        raise click.ClickException(
+            f"no keyset has the subscribe key {sub_key!r}; `expunge dump --settings` shows those there are"
+        )
     return item["secret_key"]["S"]

@@ -208,10 +208,10 @@ def test_a_key_that_is_not_there_cannot_be_revoked(capsys: Captured) -> None:
     ("arguments", "complaint"),
     [
         (["create"], "Missing option '--account'. See `expunge key create --help`."),
-        (["create", "--account", "a b"], "account_id must be 1 to 64 letters, digits, _ or -."),
+        (["create", "--account", "a b"], "--account must be 1 to 64 letters, digits, _ or -."),
         (
             ["create", "--account", "a", "--expires-at", "tomorrow"],
-            "expires_at must be an RFC 3339 time with an offset, such as 2026-04-05T14:23:11Z.",
+            "--expires-at must be an RFC 3339 time with an offset, such as 2026-04-05T14:23:11Z.",
         ),
         (
             ["create", "--account", "a", "--scope", "all"],
@@ -219,7 +219,7 @@ def test_a_key_that_is_not_there_cannot_be_revoked(capsys: Captured) -> None:
         ),
         (
             ["create", "--account", "a", "--label", "x" * 257],
-            "label must be text of at most 256 characters.",
+            "--label must be text of at most 256 characters.",
         ),
         (["revoke"], "Missing argument 'KEY_ID'. See `expunge key revoke --help`."),
         (["forge"], "No such command 'forge'. See `expunge key --help`."),

@@ -48,6 +48,19 @@ def test_a_narrow_terminal_gets_the_columns_that_matter_most(
     assert out.splitlines()[-2:] == ["The terminal is too narrow for: of.", "2 rows"]
 
 
+@pytest.mark.parametrize("width", range(21, 36))
+def test_a_column_is_left_out_before_the_cells_of_any_are_broken(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr(listing, "_WIDTH", width)
+    rows = [{"name": "first", "at": "key_8b7c00", "of": "third"}, {"name": "second", "at": "-", "of": "-"}]
+    print_rows(rows, {"name": "name", "when": "at", "of": "of"}, "table", noun="row")
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip(" ─")]
+    assert [line[0] for line in lines[:3]] == ["name", "first", "second"]
+    assert lines[1][1] == "key_8b7c00"
+    assert lines[1][2:] in ([], ["third"])
+
+
 def test_nothing_is_counted_too(capsys: Captured) -> None:
     print_rows([], COLUMNS, "table", noun="row", state=state)
     assert capsys.readouterr().out == "0 rows\n"

@@ -43,6 +43,15 @@ def test_a_bar_tells_how_many_and_how_fast(monkeypatch: pytest.MonkeyPatch, caps
     assert "2,000 of 2,000 records, " in capsys.readouterr().err
 
 
+def test_a_bar_goes_away_where_something_fails(capsys: Captured) -> None:
+    with (
+        pytest.raises(ValueError, match="invalid literal"),
+        bar("writing", 2, shown=True, unit="records") as advance,
+    ):
+        advance(int("bad"))
+    assert capsys.readouterr().err == "\n"
+
+
 def test_a_bar_that_nobody_watches_prints_nothing(capsys: Captured) -> None:
     with bar("writing", None, shown=sys.stderr.isatty()) as advance:
         advance(1)

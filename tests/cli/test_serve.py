@@ -212,7 +212,9 @@ def test_every_printed_curl_line_deletes_and_nothing_twice() -> None:
     assert [code for code, _ in answers] == [200] * 20 + [404, 200]
     data = [body["data"] for _, body in answers if "data" in body]
     assert [_deleted(each) for each in data] == [3, 1, 1, 4, 2, 1, 2, 1, 1] + [0] * 9
-    assert demo.API_KEY in "".join(served.greeting)
+    greeting = "".join(served.greeting)
+    assert demo.API_KEY in greeting
+    assert f"  {served.url}/docs " in greeting
     assert demo.API_KEY not in errors
     assert status == 0
 

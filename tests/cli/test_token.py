@@ -44,9 +44,12 @@ def test_other_permissions_do_not_permit_deleting(capsys: pytest.CaptureFixture[
     assert token.lacking(["ch1"], None) == ["ch1"]
 
 
+HINT = "`expunge dump --settings` shows those there are"
+
+
 def test_an_unknown_keyset_is_said_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["token", *AWS, "--channel", "ch1", "--sub-key", "sub-c-2"]) == 1
-    assert capsys.readouterr() == ("", "expunge: No keyset has the subscribe key 'sub-c-2'.\n")
+    assert capsys.readouterr() == ("", f"expunge: no keyset has the subscribe key 'sub-c-2'; {HINT}\n")
 
 
 @pytest.mark.parametrize(
