@@ -386,16 +386,15 @@ class Others:
             return False
 
 
-def state(world: World) -> tuple[str, dict[str, str] | None, bool]:
-    """Whether the message is live, deleted, purged or absent; its row; and whether it has content."""
+def state(world: World) -> tuple[str, dict[str, str], bool]:
+    """Whether it is live, deleted or purged; its row, or what is left of that; and whether it has content."""
     items: Any = world.store.client.scan(TableName=world.store.table)["Items"]
     content = any(item["sk"]["S"] == keys.CONTENT for item in items)
-    rows = world.items()
-    if not rows:
-        return "absent", None, content
-    [row] = rows
-    name = "purged" if "purged_at" in row else "deleted" if "deleted_at" in row else "live"
-    return name, row, content
+    if tombstones := world.tombstones():
+        [row] = tombstones.values()
+        return "purged", row, content
+    [row] = world.items()
+    return "deleted" if "deleted_at" in row else "live", row, content
 
 
 def _interleaved(world: World, messages: Messages, what: str, script: list[str]) -> None:
@@ -421,7 +420,6 @@ def _interleaved(world: World, messages: Messages, what: str, script: list[str])
     after, row, content = state(world)
     assert told == (after == "live"), script
     if after == "live":
-        assert row is not None
         assert row["status"] == ("delivering" if what == "put" else "succeeded")
         assert row["state_pk"] == keys.live("INBOUND", ACCOUNT, INBOUND, row["status"])
         assert row["group_pk"].startswith(f"LIVE#INBOUND#{ACCOUNT}#{row['status']}#")
@@ -431,8 +429,7 @@ def _interleaved(world: World, messages: Messages, what: str, script: list[str])
         assert world.deleted() == {message_id(1)}
         assert content
     if after == "purged":
-        assert row is not None
-        assert set(row) == {"pk", "sk", "purged_at", "keep_until", "delete_request_id"}
+        assert set(row) == {"sk", "purged_at", "keep_until", "delete_request_id"}
         assert not content
 
 
