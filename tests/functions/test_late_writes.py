@@ -14,6 +14,7 @@ from expunge.deletions import soft_delete
 from expunge.history import sweeps
 from expunge.table import at_once
 from expunge.table.store import store
+from tests.deletions import look
 from tests.disturbances import LateWrites
 from tests.world import PULL, SUB_KEY, Reply, RunningOut, World, call
 
@@ -43,6 +44,23 @@ def test_what_is_flagged_after_the_answer_was_said_to_be_in_doubt(
     assert reply.data == {"deleted": 0, "deleted_message_ids": []}
     assert reply.body["error"]["code"] == "DELETE_FAILED"
     assert owned_up_to(reply) == len(world.deleted()) == 3
+
+
+def test_what_is_in_doubt_is_told_of_a_deletion_until_it_is_known(
+    world: World, monkeypatch: pytest.MonkeyPatch, runs_out: Callable[..., RunningOut]
+) -> None:
+    for number in range(3):
+        world.message(number)
+    late = LateWrites.installed(monkeypatch)
+    reply = call(delete_all, context=runs_out(3))
+
+    def told() -> tuple[int, int]:
+        data = look(reply).data
+        return data["deleted"], data["in_doubt"]
+
+    assert told() == (0, 3)
+    late.land()
+    assert told() == (3, 0)
 
 
 def test_what_was_committed_is_told_apart_from_what_is_in_doubt(

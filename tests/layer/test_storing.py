@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from expunge.deadline import Deadline
-from expunge.errors import StoreError, Throttled, Unavailable
+from expunge.errors import OutOfTime, StoreError, Throttled, Unavailable
 from expunge.table import keys
 from expunge.table import storing as storing_module
 from expunge.table.records import parse
@@ -255,6 +255,26 @@ def elephant(world: World, monkeypatch: pytest.MonkeyPatch) -> Elephant:
     elephant = Elephant()
     monkeypatch.setattr(world.store.client, "transact_write_items", elephant.transact_write_items)
     return elephant
+
+
+def test_a_store_that_hangs_holds_up_nobody_when_the_time_is_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end, ended = Event(), Event()
+
+    def hang(**_: Any) -> None:
+        may_end.wait(5)
+        ended.set()
+
+    monkeypatch.setattr(world.store.client, "transact_write_items", hang)
+    [row] = storing(inbound(1))
+
+    with pytest.raises(OutOfTime):
+        store_all(world.store, [row], Deadline(lambda: 0), patience=Deadline.never)
+
+    assert not ended.is_set()
+    assert row.outcome is Outcome.OPEN
+    may_end.set()
 
 
 def test_a_hundred_messages_take_two_calls_and_are_told_as_they_land(
