@@ -114,6 +114,25 @@ CASES ?= 10
 schemathesis: .venv-schemathesis/installed ## hold a running service to openapi.yaml, with at most CASES=10 of each operation and phase
 	.venv/bin/python tests/schemathesis/hold.py .venv-schemathesis/bin/schemathesis $(CASES) $(OPTIONS)
 
+# mutmut brings a terminal's whole user interface along.
+.venv-mutation/installed: requirements-dev.txt requirements-mutation.txt pyproject.toml
+	$(PYTHON) -m venv --clear .venv-mutation
+	.venv-mutation/bin/$(RECENT_PIP)
+	.venv-mutation/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	.venv-mutation/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-mutation.txt
+	.venv-mutation/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# mutmut tells mutants apart by the path of their file, so the package has to lie at the top of where it runs.
+MUTATED = layers/expunge/expunge
+BESIDE = benchmarks cli docs events functions layers openapi.yaml pyproject.toml README.md template.yaml tests
+.PHONY: mutation
+mutation: .venv-mutation/installed ## see which small faults in the code the tests notice (hours), or in MUTANTS='expunge.table.search.*'
+	mkdir -p .mutation
+	ln -sfn $(addprefix ../,$(MUTATED) $(BESIDE)) .mutation
+	cd .mutation && ../.venv-mutation/bin/mutmut run --max-children 1 $(if $(MUTANTS),$(foreach each,$(MUTANTS),'$(each)'))
+	.venv-mutation/bin/python tests/mutation/mutants.py tell
+
 .PHONY: docs
 docs: .venv-docs/installed ## build the documentation as a site in .site, and check its links
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --config-file site/mkdocs.yml
@@ -132,3 +151,5 @@ lock: ## pin the newest versions of everything, with hashes
 	echo mkdocs-material | $(LOCK) --universal --python-version 3.11 --output-file requirements-docs.txt -
 	echo checkov | $(LOCK) --universal --python-version 3.11 --output-file requirements-checkov.txt -
 	echo schemathesis | $(LOCK) --universal --python-version 3.11 --output-file requirements-schemathesis.txt -
+	echo mutmut | $(LOCK) --universal --python-version 3.11 --constraints requirements-dev.txt \
+		--output-file requirements-mutation.txt -
