@@ -42,7 +42,9 @@ def claim(folder: Path) -> int:
             break
         except BlockingIOError:
             if time.monotonic() > end:
-                raise click.ClickException(f"another `expunge serve` keeps its records in {folder}") from None
+                raise click.ClickException(
+                    f"another `expunge serve` keeps its records in {folder}; stop it, or name another folder"
+                ) from None
             time.sleep(0.1)
     form = folder / "form"
     if form.exists() and (said := complaint(form.read_text().strip())):

@@ -1,7 +1,10 @@
 """Every command that a page shows is tried; where a page shows an answer, this is what is answered."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,3 +121,25 @@ def test_every_command_is_run_or_there_is_a_reason_not_to(page: Path) -> None:
             assert each.command.startswith(tuple(ELSEWHERE)), (
                 f"{named(page)} shows `{each.command}`, which no test runs"
             )
+
+
+@pytest.mark.slow
+def test_bash_completes_words_as_the_readme_says(tmp_path: Path) -> None:
+    [line] = re.findall(r"`(eval [^`]+)`", (ROOT / "README.md").read_text())
+    complete = "COMPREPLY=(); _expunge_completion expunge; echo ${COMPREPLY[@]}"
+    script = "\n".join(
+        [
+            line,
+            f"COMP_WORDS=(expunge del); COMP_CWORD=1; {complete}",
+            f"COMP_WORDS=(expunge hold ''); COMP_CWORD=2; {complete}",
+            f"COMP_WORDS=(expunge dump --sta); COMP_CWORD=2; {complete}",
+        ]
+    )
+    found = subprocess.run(  # noqa: S603 - the line of our own page
+        ["bash", "--norc", "-c", script],  # noqa: S607 - whichever is there
+        env={"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)},
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert found.stdout.splitlines() == ["deletions", "list place release", "--state"]

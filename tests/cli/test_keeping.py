@@ -41,7 +41,8 @@ def test_one_folder_is_of_one_engine(
     monkeypatch.setattr("cli.keeping._PATIENCE", 0)
     with serving("--data", str(tmp_path)):
         assert run(["serve", "--port", "0", "--dynamodb-port", "0", "--data", str(tmp_path)]) == 1
-    assert capsys.readouterr().err == f"expunge: another `expunge serve` keeps its records in {tmp_path}\n"
+    sentence = f"another `expunge serve` keeps its records in {tmp_path}; stop it, or name another folder"
+    assert capsys.readouterr().err == f"expunge: {sentence}\n"
 
 
 def test_records_of_another_form_are_left_alone(tmp_path: Path, capsys: Captured) -> None:
