@@ -5,9 +5,11 @@ from datetime import timedelta
 import pytest
 
 from expunge import timestamps
+from expunge.deadline import Deadline
 from expunge.deletions.holds import Holds, in_force, places_of
 from expunge.table import keys
-from tests.world import ACCOUNT, INBOUND, LINKED, OUTBOUND, PULL, SUB_KEY, message_id
+from expunge.table.store import store
+from tests.world import ACCOUNT, INBOUND, LINKED, OUTBOUND, PULL, SUB_KEY, World, message_id
 
 ID = message_id(1)
 IN = keys.message("INBOUND", ACCOUNT, ID)
@@ -96,6 +98,23 @@ def test_a_row_tells_whether_its_endpoint_is_held(pk: str, attribute: str, value
     known = holds(keys.held_endpoint(ACCOUNT, INBOUND), keys.held_message_of(ACCOUNT, OUTBOUND, ID))
 
     assert known.cover_row({"pk": {"S": pk}, attribute: {"S": value}}) == held
+
+
+def test_rows_are_read_of_what_the_keys_leave_open_and_of_nothing_else(
+    world: World, operations: list[str]
+) -> None:
+    other = INBOUND[:-1] + "d"
+    for number, endpoint_id in ((1, INBOUND), (2, other), (3, other)):
+        world.message(number, inbound_endpoint_id=endpoint_id)
+    pks = [keys.message("INBOUND", ACCOUNT, message_id(number)) for number in range(1, 5)]
+    by_key = holds(keys.held_message(ACCOUNT, message_id(3)))
+    by_row = holds(keys.held_message(ACCOUNT, message_id(3)), keys.held_endpoint(ACCOUNT, INBOUND))
+    operations.clear()
+
+    assert by_key.among(store(), pks, Deadline.never()) == {pks[2]}
+    assert operations == []
+    assert by_row.among(store(), pks, Deadline.never()) == {pks[0], pks[2]}
+    assert operations == ["BatchGetItem"]
 
 
 def test_the_places_of_a_message_are_those_under_which_it_can_be_held() -> None:

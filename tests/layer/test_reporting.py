@@ -7,7 +7,7 @@ import pytest
 from expunge.deadline import Deadline
 from expunge.deletions import reporting
 from expunge.deletions.lease import Lease
-from expunge.deletions.purging import Purged
+from expunge.deletions.purged import Purged
 from expunge.errors import EnoughPurged, PurgePaused, Unavailable
 from tests.world import World
 
