@@ -47,6 +47,8 @@ def connection(url: str, service: str) -> Any:
     from botocore.config import Config  # noqa: PLC0415
     from botocore.session import Session  # noqa: PLC0415
 
+    from expunge.table.session import SERVICES, Models  # noqa: PLC0415
+
     config = Config(
         parameter_validation=False,
         connect_timeout=3,
@@ -54,10 +56,13 @@ def connection(url: str, service: str) -> Any:
         retries={"mode": "standard", "total_max_attempts": 3},
         max_pool_connections=16,
     )
+    # No profile is looked up for one's own, lest the user's AWS_PROFILE names one that is not there.
+    found = Session() if url == AWS else Session({"profile": (None, None, None, None)})
+    if service in SERVICES:
+        found.register_component("data_loader", Models())
+    session = boto3.Session(botocore_session=found)
     if url == AWS:
-        return boto3.client(service, config=config)  # type: ignore[call-overload] # one of two
-    # No profile is looked up, lest the user's AWS_PROFILE names one that is not there.
-    session = boto3.Session(botocore_session=Session({"profile": (None, None, None, None)}))
+        return session.client(service, config=config)  # type: ignore[call-overload] # one of two
     return session.client(  # type: ignore[call-overload] # one of two
         service,
         endpoint_url=url,

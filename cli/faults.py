@@ -118,7 +118,7 @@ def _record(metadata: Item) -> Message:
 
 def _attributes(model: type[Message]) -> dict[str, str]:
     """Fields of a record and the attributes that hold them."""
-    return {name: ENDPOINT.get(name, name) for name in model.model_fields if name != "payload"}
+    return {name: ENDPOINT.get(name, name) for name in model.rules() if name != "payload"}
 
 
 def _plain(value: Mapping[str, Any]) -> Any:

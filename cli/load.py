@@ -138,7 +138,10 @@ def load_files(
     """
     with tempfile.TemporaryFile(prefix="expunge-load-") as spool:
         checked = _check(
-            paths, content_bucket, lambda record: pickle.dump(Storing.of(record), spool), progress=progress
+            paths,
+            content_bucket,
+            lambda record: pickle.dump((record.kind, items(record)), spool),
+            progress=progress,
         )
         spool.seek(0)
         outcomes: Counter[Outcome] = Counter()
@@ -225,7 +228,7 @@ def _check(
 def _store(store: Store, spool: IO[bytes], count: int, *, progress: bool) -> Counter[Outcome]:
     outcomes: Counter[Outcome] = Counter()
     # The file has no name by which anyone else could write to it.
-    waiting: Iterator[Storing] = (pickle.load(spool) for _ in range(count))  # noqa: S301
+    waiting: Iterator[Storing] = (Storing(*pickle.load(spool)) for _ in range(count))  # noqa: S301
     with (
         stoppable("what is written stays, and the same command goes on: a line can be loaded twice"),
         bar("writing", count, shown=progress, unit="records") as advance,

@@ -29,9 +29,7 @@ SLOW_IMPORTS = (
     "boto3.session",
     "botocore.client",
     "botocore.endpoint",
-    "pydantic.fields",
-    "pydantic.main",
-    "pydantic.types",
+    "pydantic_core",
     "aws_lambda_powertools.logging",
     "aws_lambda_powertools.metrics",
 )

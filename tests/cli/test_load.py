@@ -389,7 +389,7 @@ def test_messages_that_belong_to_nothing_are_loaded_and_what_they_lack_is_named(
     assert len(table(world)) == 6
 
     assert load(world, file(*messages, *SETTINGS, name="more.jsonl")).astray.keys() == {
-        owner(InboundMessage.model_validate(elsewhere))
+        owner(InboundMessage(elsewhere))
     }
     assert list(load(world, file(*messages[3:], name="again.jsonl")).remarks) == []
 
@@ -404,7 +404,7 @@ def test_of_much_that_is_lacking_ten_are_named(file: Files, capsys: pytest.Captu
 
 
 def test_more_than_a_read_takes_are_looked_up(world: World) -> None:
-    places = [owner(InboundMessage.model_validate(inbound(1, account_id=f"a{n}"))) for n in range(101)]
+    places = [owner(InboundMessage(inbound(1, account_id=f"a{n}"))) for n in range(101)]
     for n in (7, 100):
         world.inbound_endpoint(ENDPOINT, account_id=f"a{n}")
 

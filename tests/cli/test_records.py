@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge import timestamps
+from expunge.table.flags import OF_A_DELETION
 from expunge.table.items import writes
 from expunge.table.json_text import compact
-from expunge.table.records import KINDS, MAX_LINE, ApiKey, BadLine, Message, parse
+from expunge.table.records import KINDS, MAX_LINE, BadLine, Message, parse
 from expunge.vocabulary import MAX_PAYLOAD
 
 ID = "01961e00-0000-7000-8000-000000000101"
@@ -100,22 +101,19 @@ def complaint(text: bytes) -> str:
 def test_a_good_line_is_taken_as_it_is(record: dict[str, Any]) -> None:
     parsed = parse(line(record))
     assert type(parsed) is KINDS[record["kind"]]
-    assert parsed.model_dump(include=set(record)) == record
+    assert vars(parsed) == record
 
 
 def test_ids_are_stored_in_lower_case() -> None:
     parsed = parse(
         line(INBOUND | {"id": ID.upper(), "inbound_endpoint_id": "ABCDEF00-0000-4000-8000-00000000000F"})
     )
-    assert parsed.model_dump(include={"id", "inbound_endpoint_id"}) == {
-        "id": ID,
-        "inbound_endpoint_id": "abcdef00-0000-4000-8000-00000000000f",
-    }
+    assert vars(parsed) == INBOUND | {"inbound_endpoint_id": "abcdef00-0000-4000-8000-00000000000f"}
 
 
 def test_a_key_without_scopes_differs_from_one_with_none() -> None:
-    assert "scopes" not in parse(line(KEY)).model_fields_set
-    assert "scopes" in parse(line(KEY | {"scopes": []})).model_fields_set
+    assert "scopes" not in vars(parse(line(KEY)))
+    assert vars(parse(line(KEY | {"scopes": []})))["scopes"] == []
 
 
 def test_what_is_printed_of_a_secret_has_something_else_instead() -> None:
@@ -221,7 +219,7 @@ def test_a_bad_value_is_refused_without_being_quoted(
     assert {complaint(line(record | {field: value})) for value in values} == {rule}
 
 
-@pytest.mark.parametrize("field", Message.DELETION)
+@pytest.mark.parametrize("field", OF_A_DELETION)
 def test_a_deletion_is_there_entirely_or_not(field: str) -> None:
     rest = {name: value for name, value in (PULL | DELETION).items() if name != field}
     assert (
@@ -293,4 +291,4 @@ def test_no_line_makes_it_crash(text: bytes) -> None:
 @given(st.datetimes())
 def test_every_time_that_the_service_writes_is_taken(moment: Any) -> None:
     text = timestamps.micros(moment)
-    assert parse(line(KEY | {"expires_at": text})) == ApiKey(**(KEY | {"expires_at": text}))
+    assert vars(parse(line(KEY | {"expires_at": text}))) == KEY | {"expires_at": text}

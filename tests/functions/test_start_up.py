@@ -13,10 +13,10 @@ import pytest
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 
 OF_LINKED_ACCOUNTS = {"expunge.linked", "expunge.problems", "aws_lambda_powertools.utilities.parameters"}
-OF_MODELS = {"pydantic"}
-WITH_MODELS = {"store_records"}
-"""Functions that read records, which is what pydantic is for in the layer."""
-SLOW_AND_SELDOM_NEEDED = {"boto3", "aws_lambda_powertools.utilities.batch", "asyncio"}
+OF_RECORDS = {"pydantic_core"}
+WITH_RECORDS = {"store_records"}
+"""Functions that read records, which is what pydantic's core is for in the layer."""
+SLOW_AND_SELDOM_NEEDED = {"boto3", "aws_lambda_powertools.utilities.batch", "asyncio", "pydantic"}
 
 
 @dataclass
@@ -74,12 +74,12 @@ def test_a_function_imports_only_what_it_needs(module: str, start: Start) -> Non
 
     assert OF_LINKED_ACCOUNTS & found == set(), f"{module} imports what only linked accounts need"
     assert SLOW_AND_SELDOM_NEEDED & found == set(), f"{module} imports what it hardly ever needs"
-    if module in WITH_MODELS:
-        assert found >= OF_MODELS, f"{module} reads no records: take it out of WITH_MODELS"
+    if module in WITH_RECORDS:
+        assert found >= OF_RECORDS, f"{module} reads no records: take it out of WITH_RECORDS"
     else:
-        assert OF_MODELS & found == set(), (
-            f"{module} imports pydantic, which costs a cold start 100 ms; if it reads records, add it to"
-            " WITH_MODELS"
+        assert OF_RECORDS & found == set(), (
+            f"{module} imports pydantic_core, which costs a cold start 50 ms; if it reads records, add it to"
+            " WITH_RECORDS"
         )
 
 
@@ -93,7 +93,7 @@ def test_the_function_of_two_families_imports_the_one_that_is_asked_for(start: S
 
 
 def test_what_reads_tokens_is_imported_with_the_first_token(start: Start) -> None:
-    assert not {"cbor2", "_cbor2", "re2", "pydantic"} & start("import delete_channel_history").modules
+    assert not {"cbor2", "_cbor2", "re2", "pydantic_core"} & start("import delete_channel_history").modules
 
 
 @pytest.mark.parametrize("module", sorted(path.stem for path in FUNCTIONS.glob("*.py")))

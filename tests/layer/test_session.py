@@ -31,3 +31,16 @@ def test_a_client_is_made_without_a_look_at_all_services(
 def test_other_services_are_unknown() -> None:
     with pytest.raises(UnknownServiceError, match="'ec2'"):
         session.__wrapped__().create_client("ec2", region_name="us-east-1")
+
+
+def test_no_row_of_a_call_is_asked_for_an_endpoint() -> None:
+    client = session.__wrapped__().create_client("dynamodb", region_name="us-east-1")
+    operations = client.meta.service_model
+
+    asked = [
+        name
+        for name in operations.operation_names
+        if operations.operation_model(name).operation_context_parameters
+    ]
+
+    assert asked == []

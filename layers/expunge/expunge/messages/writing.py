@@ -90,10 +90,9 @@ def _read(store: Store, pk: str, deadline: Deadline) -> Item:
 
 
 def _refuse_unknown(kind: str, status: Any) -> None:
-    field = MESSAGE_KINDS[kind].model_fields["status"]
-    statuses = field.annotation.__args__ if field.annotation is not None else ()
-    if status not in statuses:
-        raise ValueError(f"status must be {field.description}")
+    rule = MESSAGE_KINDS[kind].rules()["status"]
+    if status not in rule.names:
+        raise ValueError(f"status must be {rule.must_be}")
 
 
 def _newer(row: Item, version: int | None) -> bool:

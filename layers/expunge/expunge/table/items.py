@@ -18,6 +18,7 @@ from expunge import timestamps, timetokens
 from expunge.table import keys, living
 from expunge.table.flags import NOT_DELETED, flags
 from expunge.table.records import (
+    MESSAGE_KINDS,
     ApiKey,
     AuthGrant,
     ChannelMessage,
@@ -56,12 +57,25 @@ def writes(record: Record) -> list[Write]:
 
     There are none for a record whose secret is withheld.
     """
-    if isinstance(record, Message):
-        return _of_message(*items(record))
-    if isinstance(record, ApiKey):
-        return [_of_api_key(item) for item in items(record)]
-    condition = _NOT_REVOKED if isinstance(record, AuthGrant) else None
-    return [_put(item, condition) for item in items(record)]
+    return writes_of(record.kind, items(record))
+
+
+def writes_of(kind: str, stored: Sequence[Item]) -> list[Write]:
+    """Do the same with the items that a record of that kind was turned into."""
+    if kind in MESSAGE_KINDS:
+        return _of_message(*stored)
+    if kind == "api_key":
+        return [_of_api_key(item) for item in stored]
+    condition = _NOT_REVOKED if kind == "auth_grant" else None
+    return [_put(item, condition) for item in stored]
+
+
+def inserts(metadata: Item, content: Item | None = None) -> list[Write]:
+    """Give the writes of a message that do the same as long as there is no such message yet.
+
+    Where there is one, they are refused. The engine has less to do for them than for an update.
+    """
+    return [_put(metadata, "attribute_not_exists(pk)"), _of_content(metadata, content)]
 
 
 @singledispatch
@@ -89,7 +103,7 @@ def _api_key(record: ApiKey) -> list[Item]:
         state_sk=key_id(record.key),
         created_at=timestamps.millis(timestamps.now()),
     )
-    if "scopes" in record.model_fields_set:
+    if record.scopes is not None:
         item["scopes"] = {"L": [{"S": scope} for scope in record.scopes]}
     return [item]
 
@@ -137,7 +151,7 @@ def _linked_message(record: LinkedMessage) -> list[Item]:
     if not record.deleted_at:
         return _message(record, pk)
     # These are deleted for good: their content went with them.
-    [metadata] = _message(record.model_copy(update={"payload": None}), pk)
+    metadata, *_ = _message(record, pk)
     return [metadata | {"erased_at": metadata["deleted_at"]}]
 
 
@@ -196,22 +210,13 @@ def _of_message(metadata: Item, content: Item | None = None) -> list[Write]:
     condition = NEWER if "version" in metadata else NO_VERSION
     gone = [name for name in _NOT_IN_ALL if name not in metadata]
     update = _update(metadata, f"{NOT_DELETED} AND {condition}", first="stored_at", gone=gone)
-    return [
-        update,
-        {"Delete": {"Key": _key(metadata) | {"sk": {"S": keys.CONTENT}}}}
-        if content is None
-        else _put(content),
-    ]
+    return [update, _of_content(metadata, content)]
 
 
-def insert(write: Write) -> Write:
-    """Turn the write of a message's metadata into one that does the same where there is no such message yet.
-
-    Where there is one, it is refused. The engine has less to do for it than for the update.
-    """
-    update = write["Update"]
-    own = {name.removeprefix(":"): value for name, value in update["ExpressionAttributeValues"].items()}
-    return _put(update["Key"] | own, "attribute_not_exists(pk)")
+def _of_content(metadata: Item, content: Item | None) -> Write:
+    if content is None:
+        return {"Delete": {"Key": _key(metadata) | {"sk": {"S": keys.CONTENT}}}}
+    return _put(content)
 
 
 _NOT_IN_ALL: Final = ("group_pk", "content_url")

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from expunge.table.flags import OF_A_DELETION, OF_A_RESTORE
 from expunge.table.items import ENDPOINT
-from expunge.table.records import MESSAGE_KINDS, Message
+from expunge.table.records import MESSAGE_KINDS
 from expunge.table.store import Item
 
 
@@ -24,7 +25,7 @@ def after_payload(metadata: Item) -> dict[str, str]:
     """What the service added: who deleted it and when it is due, and who restored it."""
     return {
         field: metadata[field]["S"]
-        for fields in (Message.DELETION, Message.RESTORE)
+        for fields in (OF_A_DELETION, OF_A_RESTORE)
         if fields[0] in metadata
         for field in fields
     }

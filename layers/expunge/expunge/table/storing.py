@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 
 from expunge.deadline import Deadline
 from expunge.errors import OutOfTime
-from expunge.table.items import Write, insert, writes
+from expunge.table.items import inserts, items, writes_of
 from expunge.table.records import MESSAGE_KINDS, Record
 from expunge.table.store import Item, Store
 from expunge.table.transactions import LIMIT, Transaction
@@ -28,6 +28,9 @@ MAX_BYTES: Final = 2_000_000
 
 _METADATA_BYTES: Final = 2048
 """More than an item takes without its payload."""
+
+_OF_A_MESSAGE: Final = 2
+"""Entries of a transaction: for the message and for its content."""
 
 Place = tuple[str, str]
 
@@ -47,7 +50,7 @@ class Storing:
     """A record on its way into the table."""
 
     kind: str
-    entries: list[Write]
+    items: list[Item]
     outcome: Outcome = field(default=Outcome.OPEN, init=False)
     inserted: bool = field(default=False, init=False)
     """Whether it is tried as a new message, and must be tried again if it is none."""
@@ -55,19 +58,20 @@ class Storing:
     @classmethod
     def of(cls, record: Record) -> Self:
         """Have it stored."""
-        return cls(record.kind, writes(record))
+        return cls(record.kind, items(record))
 
     def writes(self, table: str) -> Sequence[dict[str, Any]]:
         """Give its entries of a transaction."""
+        entries = inserts(*self.items) if self.inserted else writes_of(self.kind, self.items)
         return [
             {action: {"TableName": table, **arguments} for action, arguments in entry.items()}
-            for entry in self._entries()
+            for entry in entries
         ]
 
-    def _entries(self) -> Sequence[Write]:
-        if not self.inserted:
-            return self.entries
-        return [insert(self.entries[0]), *self.entries[1:]]
+    @property
+    def count(self) -> int:
+        """How many entries these are: a message that has no content takes away what was there before."""
+        return _OF_A_MESSAGE if self.kind in MESSAGE_KINDS else len(self.items)
 
     def insert(self) -> None:
         """Have it tried as a new message, if it is a message."""
@@ -92,20 +96,15 @@ class Storing:
 
     @property
     def places(self) -> set[Place]:
-        """What it writes to."""
-        keys = (arguments.get("Item") or arguments["Key"] for arguments in self._arguments())
-        return {(key["pk"]["S"], key["sk"]["S"]) for key in keys}
+        """What it writes to; content is never without the message that names its place."""
+        return {(item["pk"]["S"], item["sk"]["S"]) for item in self.items}
 
     @property
     def size(self) -> int:
         """Bytes, roughly and never too few."""
-        items = (arguments.get("Item", {}) for arguments in self._arguments())
         return sum(
-            _METADATA_BYTES + len(item["payload"]["B"] if "payload" in item else b"") for item in items
+            _METADATA_BYTES + len(item["payload"]["B"] if "payload" in item else b"") for item in self.items
         )
-
-    def _arguments(self) -> Iterator[Write]:
-        return (arguments for entry in self.entries for arguments in entry.values())
 
 
 def store_all(
@@ -189,7 +188,7 @@ class _Load:
     def takes(self, record: Storing, places: set[Place]) -> bool:
         """Whether it has room. DynamoDB refuses a transaction that writes an item twice."""
         return (
-            self.writes + len(record.entries) <= LIMIT
+            self.writes + record.count <= LIMIT
             and self.size + record.size <= MAX_BYTES
             and places.isdisjoint(self.places)
         )
@@ -197,7 +196,7 @@ class _Load:
     def add(self, record: Storing, places: set[Place]) -> None:
         self.records.append(record)
         self.places |= places
-        self.writes += len(record.entries)
+        self.writes += record.count
         self.size += record.size
 
 
