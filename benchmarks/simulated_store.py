@@ -84,7 +84,7 @@ class SimulatedStore:
         self._simulation = simulation
         self._slower = slower
         self._table_partitions = table_partitions
-        self._random = Random(1)  # noqa: S311 - the same each time
+        self._random = Random(1)  # the same each time
         self._buckets: defaultdict[str, _Bucket] = defaultdict(_Bucket)
         self._cpu: defaultdict[Any, float] = defaultdict(float)
         self._being_written: set[str] = set()
