@@ -9,7 +9,6 @@ Unlike moto, which does not lock, a call is carried out as a whole before anothe
 
 import json
 import os
-import pickle
 from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from copy import copy, deepcopy
 from functools import cache
 from threading import RLock
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from botocore import xform_name
@@ -30,20 +30,23 @@ from botocore.useragent import UserAgentString
 from moto.core.base_backend import BackendDict
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
-from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
 from moto.dynamodb.models.table import Table
-from moto.dynamodb.parsing import ast_nodes, expressions, validators
 from moto.dynamodb.responses import DynamoHandler
 from werkzeug.exceptions import HTTPException
 
 from cli import dynamodb
 from expunge.table import sending
 from expunge.table.store import CLIENT_CONFIG
+from tests import expressions
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Answer = tuple[AWSResponse, dict[str, Any]]
+
+_FEW, _SHORT = 50, 1000
+"""So many attributes of so many characters are together far from what an item may hold."""
 
 _lock = RLock()
 _tables: dict[str, Table] = {}
@@ -56,18 +59,13 @@ def install() -> None:
     moto_table: Any = Table
     moto_table.__deepcopy__ = lambda table, _memo: table
     moto_table.all_items = _in_order_of_keys
+    attributes: Any = LimitedSizeDict
+    attributes.__setitem__ = _sized_if_large(attributes.__setitem__)
     backend: Any = DynamoDBBackend
     backend.transact_write_items = _all_or_nothing(backend.transact_write_items)
     attribute: Any = DynamoType
     attribute.cast_value = property(_plain_first(attribute.cast_value.fget))
-    # Its result is not changed: what validates it works on a copy.
-    update = vars(expressions)["UpdateExpressionParser"]
-    update.make = staticmethod(cache(update.make))
-    vars(validators)["deepcopy"] = _copied
-    vars(ast_nodes)["DepthFirstTraverser"].nodes_to_be_processed = _nodes
-    # These look at a whole expression and at each of its parts, which are a part for each attribute.
-    counts, paths = vars(validators)["ActionCountValidator"], vars(validators)["OverlappingPathsValidator"]
-    counts.traverse, paths.traverse = counts.verify_action_counts, paths.check_for_overlapping_paths
+    expressions.install()
     agent: Any = UserAgentString
     agent.to_string = cache(agent.to_string)
     session: Any = Session
@@ -125,12 +123,10 @@ def leads_to_moto(url: str) -> bool:
 
 
 def _ask_whether_to_send(params: dict[str, Any]) -> None:
-    class Request:
-        body = params["body"]
-
-    sending._before_send(Request)  # noqa: SLF001 - a request that is sent meets it
-    if Request.body is not params["body"]:
-        Request.body.read()
+    request: Any = SimpleNamespace(body=params["body"])
+    sending._before_send(request)  # noqa: SLF001 - a request that is sent meets it
+    if request.body is not params["body"]:
+        request.body.read()
 
 
 def _binary(value: dict[str, Any]) -> dict[str, Any]:
@@ -169,18 +165,6 @@ def _plain_first(cast: Callable[[DynamoType], Any]) -> Callable[[DynamoType], An
     return lambda attribute: attribute.value if attribute.type == "S" else cast(attribute)
 
 
-def _copied(node: Any) -> Any:
-    """A deep copy of an expression."""
-    return pickle.loads(pickle.dumps(node))  # noqa: S301 - made right here
-
-
-def _nodes(traverser: Any) -> tuple[type, ...]:
-    """The kinds of nodes that something is done with, put together once."""
-    kinds: tuple[type, ...] = vars(traverser).setdefault("_kinds", ()) or tuple(traverser._processing_map())  # noqa: SLF001
-    traverser._kinds = kinds  # noqa: SLF001
-    return kinds
-
-
 def _once(create_client: Callable[..., Any]) -> Callable[..., Any]:
     """Make a client of the service's own configuration once; each caller gets one whose methods are its own.
 
@@ -195,11 +179,39 @@ def _once(create_client: Callable[..., Any]) -> Callable[..., Any]:
         region = arguments.get("region_name"), *map(os.environ.get, ("AWS_REGION", "AWS_DEFAULT_REGION"))
         if region not in made:
             made[region] = create_client(session, service_name, **arguments)
+            resolver = made[region]._ruleset_resolver  # noqa: SLF001 - it asks all rules for each call
+            resolver.construct_endpoint = _by_operation(resolver.construct_endpoint)
         client = object.__new__(type(made[region]))
         vars(client).update(vars(made[region]))
         return client
 
     return create
+
+
+def _by_operation(construct: Callable[..., Any]) -> Callable[..., Any]:
+    """Find out once for each operation where its calls go; nothing in a call of the service changes it."""
+    found: dict[str, Any] = {}
+
+    def endpoint(operation_model: OperationModel, **call: Any) -> Any:
+        if operation_model.name not in found:
+            found[operation_model.name] = construct(operation_model=operation_model, **call)
+        return found[operation_model.name]
+
+    return endpoint
+
+
+def _sized_if_large(setitem: Callable[..., None]) -> Callable[..., None]:
+    """Add up the size of an item only if it may be large; moto does with each attribute that is set."""
+
+    def put(attributes: LimitedSizeDict, name: str, value: Any) -> None:
+        all_small = len(attributes) < _FEW and all(map(_is_small, attributes.values()))
+        (dict.__setitem__ if all_small and _is_small(value) else setitem)(attributes, name, value)
+
+    return put
+
+
+def _is_small(value: Any) -> bool:
+    return type(value) is DynamoType and type(value.value) in (str, bytes) and len(value.value) < _SHORT
 
 
 def _all_or_nothing(
