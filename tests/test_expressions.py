@@ -16,7 +16,7 @@ VALUES = [
 ]
 CONDITIONS = [
     "#a = :x",
-    "attribute_exists(pk) AND (attribute_not_exists(#a) OR #b.within[1] <> :y)",
+    "attribute_exists(pk) AND (attribute_not_exists(#a) OR #b.edits[1] <> :y)",
     "NOT begins_with(sk, :x) AND size(#b) > :z",
     "pk BETWEEN :x AND :y",
     "#a IN (:x, :y, :z) OR contains(#b, :z)",
@@ -27,7 +27,7 @@ UPDATES: list[Any] = [
     "SET #a = :x, edits = if_not_exists(edits, :z) + :z REMOVE #b",
     "SET #a = if_not_exists(#a, :x), tags = list_append(tags, :more) ADD edits :z",
     "SET tags[0] = :x REMOVE tags[1], tags[2] ADD edits :z, names :set",
-    "SET absent.within = :x",
+    "SET absent.edits = :x",
     "SET #a = absent",
     "SET pk = :x",
     "SET edits = #a + :z",
