@@ -16,7 +16,7 @@ VALUES = [
 ]
 CONDITIONS = [
     "#a = :x",
-    "attribute_exists(pk) AND (attribute_not_exists(#a) OR #b.edits[1] <> :y)",
+    "attribute_exists(pk) AND (attribute_not_exists(#a) OR #b.edits <> :y)",
     "NOT begins_with(sk, :x) AND size(#b) > :z",
     "pk BETWEEN :x AND :y",
     "#a IN (:x, :y, :z) OR contains(#b, :z)",
