@@ -13,6 +13,8 @@ included. The rules, and where AWS documents them (under https://docs.aws.amazon
 - every placeholder is defined and used: developerguide/Expressions.ExpressionAttributeNames.html
 - key values, those of indexes too, are neither empty nor longer than 2,048 (partition) or 1,024 bytes (sort);
   IN takes at most 100 values: developerguide/Constraints.html
+- no parameter is null: the SDK itself refuses that, unless it is told to leave the parameters unchecked, as
+  the functions tell it
 
 Of the 4 MB only what a request brings is counted: what an update or a deletion finds in the table is not
 known here.
@@ -57,6 +59,8 @@ def install() -> None:
 def refuse(params: dict[str, Any], model: Any, **_: Any) -> None:
     """Raise as DynamoDB answers, or do nothing."""
     operation = model.name
+    if None in params.values():
+        _no("A parameter is null", operation)
     if operation == "TransactWriteItems":
         _refuse_transaction(params)
     elif operation in ("BatchGetItem", "BatchWriteItem"):
@@ -64,6 +68,8 @@ def refuse(params: dict[str, Any], model: Any, **_: Any) -> None:
     elif operation in ("Query", "Scan"):
         _refuse_search(params, operation)
     for request in _requests(params):
+        if None in request.values():
+            _no("A parameter is null", operation)
         _refuse_expressions(request)
         _refuse_keys(request)
 

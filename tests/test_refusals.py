@@ -74,6 +74,11 @@ INVALID: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "a value that is not used": ("update_item", {"Key": KEY, "UpdateExpression": "REMOVE a", **value(":x")}),
     "a value that is not defined": ("update_item", {"Key": KEY, "UpdateExpression": "SET a = :x"}),
+    "a parameter that is null": ("query", INDEX | {"Limit": None}),
+    "a parameter that is null in a transaction": (
+        "transact_write_items",
+        {"TransactItems": [{"Put": put(1)["Put"] | {"ConditionExpression": None}}]},
+    ),
     "an empty key": ("get_item", {"Key": KEY | {"sk": {"S": ""}}}),
     "an empty key of an index": (
         "update_item",

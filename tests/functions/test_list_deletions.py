@@ -44,6 +44,16 @@ def test_the_list_is_newest_first_and_pages_are_exact_even_where_times_are_equal
     assert "deleted" not in inbound[0]
 
 
+def test_a_page_reads_one_more_of_the_index_than_it_shows(calls: list[tuple[str, Any]]) -> None:
+    for _ in range(3):
+        call(delete_all)
+    calls.clear()
+
+    call(list_deletions, query={"limit": "2"})
+
+    assert [arguments["Limit"] for name, arguments in calls if name == "Query"] == [3]
+
+
 @pytest.mark.parametrize(
     ("handler", "query", "message"),
     [

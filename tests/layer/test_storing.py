@@ -2,7 +2,7 @@
 
 import json
 import os
-from threading import Event, Lock
+from threading import Barrier, Event, Lock
 from typing import Any
 
 import pytest
@@ -255,6 +255,16 @@ def elephant(world: World, monkeypatch: pytest.MonkeyPatch) -> Elephant:
     elephant = Elephant()
     monkeypatch.setattr(world.store.client, "transact_write_items", elephant.transact_write_items)
     return elephant
+
+
+def test_four_transactions_are_on_their_way_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = Barrier(4)
+    monkeypatch.setattr(world.store.client, "transact_write_items", lambda **_: together.wait(5))
+    rows = storing(*(inbound(number) for number in range(200)))
+
+    store_all(world.store, rows, Deadline.never())
+
+    assert {row.outcome for row in rows} == {Outcome.STORED}
 
 
 def test_a_store_that_hangs_holds_up_nobody_when_the_time_is_over(
