@@ -174,13 +174,15 @@ def _written(operation: str, params: dict[str, Any]) -> Iterator[tuple[str, dict
 
 
 def pause_with_the_next_transaction(patch: pytest.MonkeyPatch) -> None:
-    """Have somebody pause the purge at the moment at which the store is given its next transaction."""
+    """Have somebody pause the purge while the store carries out its next transaction."""
     client: Any = store().client
     real = client.transact_write_items
 
     def pause(**arguments: Any) -> Any:
         patch.setattr(client, "transact_write_items", real)
+        reply = real(**arguments)
+        # Not before: a run that sees the pause holds back what it has not sent yet.
         brakes.write(store(), paused=True, by="ops", deadline=Deadline.never())
-        return real(**arguments)
+        return reply
 
     patch.setattr(client, "transact_write_items", pause)

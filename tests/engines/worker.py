@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from expunge.background import queue, worker
 from expunge.background.tasks import Task
+from expunge.errors import PurgeFailed
 from expunge.table.store import store
 from tests.world import RunningOut
 
@@ -27,7 +28,11 @@ def main() -> None:
     for body in sys.stdin:
         again.clear()
         time_left = RunningOut(seconds=45).get_remaining_time_in_millis
-        reply = worker.carry_out(store(), Task.of_body(body), time_left)
+        try:
+            reply = worker.carry_out(store(), Task.of_body(body), time_left)
+        except PurgeFailed as error:  # the queue brings it again
+            reply = {"purged": error.purged, "task": "failed"}
+            again.append(body)
         print(json.dumps({**reply, "again": again}), file=out, flush=True)
 
 

@@ -246,6 +246,51 @@ def test_what_a_run_set_aside_just_after_the_release_comes_back(
     assert purge(clock)["purged"] == 1
 
 
+def test_a_release_counts_from_the_next_run_on_whatever_clock_it_was_made_by(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parking, "_FEW", 0)
+    world.message(1, **DUE)
+    hold_id = hold(world, account_id=ACCOUNT)
+    for _ in range(2):
+        purge(clock)
+    clock.run(300)
+    clock.run(-600)
+    release(world, hold_id)
+    clock.run(600)
+
+    assert purge(clock)["purged"] == 1
+
+
+def test_however_many_are_held_what_is_due_goes_and_what_is_released_as_well_in_the_end(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here those that wait for the end of a hold take longer to be looked through than a run has time."""
+    monkeypatch.setattr(parking, "_FEW", 0)
+    for number in range(40):
+        world.message(number, **DUE)
+    hold_id = hold(world, account_id=ACCOUNT)
+    assert purge(clock)["held"] == 40
+    query = store().client.query
+
+    def slow(**arguments: Any) -> Any:
+        if arguments["ExpressionAttributeValues"][":pk"]["S"] in keys.parked_shards():
+            clock.run(10)
+        return query(**arguments)
+
+    monkeypatch.setattr(store().client, "query", slow)
+    world.message(40, **DUE | {"account_id": "acc_2"})
+    assert handler({}, clock.invocation(120))["purged"] == 1
+
+    release(world, hold_id)
+    runs = 0
+    while waiting(world):
+        handler({}, clock.invocation(120))
+        runs += 1
+    assert runs > 1
+    assert world.items() == []
+
+
 def test_a_hold_that_is_placed_during_a_run_is_in_force_half_a_minute_later(
     world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

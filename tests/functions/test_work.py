@@ -18,11 +18,12 @@ from expunge.background import rounds, worker
 from expunge.background.rounds import Asker
 from expunge.background.tasks import MalformedTask, Task
 from expunge.deadline import Deadline
-from expunge.deletions import brakes, purging, runs, share
+from expunge.deletions import brakes, holding, purging, runs, share
 from expunge.deletions.brakes import Brakes
+from expunge.deletions.covered import Covered
 from expunge.deletions.purged import Purged
 from expunge.deletions.soft_delete import Deletion, Shortfall
-from expunge.errors import OutOfTime, PurgeFailed, Throttled
+from expunge.errors import OutOfTime, PurgeFailed, RoundOver, Throttled
 from expunge.history import notes, passes
 from expunge.history.notes import Sweep
 from expunge.table import keys
@@ -193,6 +194,54 @@ def test_what_came_after_the_work_was_spread_does_not_keep_it_spread(
     assert queue.take() == []
 
 
+def test_what_nobody_can_remove_does_not_keep_work_spread(due: World, queue: Queue, clock: Clock) -> None:
+    due.name_content(keys.message("INBOUND", ACCOUNT, message_id(0)), "s3://of-another/key")
+    too_short(clock)
+    for _ in range(2):
+        for body in queue.take():
+            done(body)
+        clock.run(300)
+        result = purge({}, clock.invocation(270))
+    assert purged(due) == MESSAGES - 1
+
+    assert result == {"purged": 0, "resumed": 0, "remaining": False, "content_left": 1}
+    assert queue.take() == []
+    assert rounds.current(due.store, Deadline.never()) == rounds.Round()
+
+
+def test_what_is_released_while_work_is_spread_goes_from_the_next_run_on(
+    due: World, queue: Queue, clock: Clock
+) -> None:
+    of_one = Covered(account_id=ACCOUNT, messages=(message_id(0),))
+    hold = holding.place(due.store, of_one, reason="r", by="b", deadline=Deadline.never())
+    clock.run(61)
+    too_short(clock)
+    for body in queue.take():
+        done(body)
+    assert purged(due) == MESSAGES - 1
+    due.message(MESSAGES, **DELETED)
+    holding.release(due.store, hold.id, by="b", deadline=Deadline.never())
+    clock.run(300)
+
+    assert purge({}, clock.invocation(270)) == {"purged": 0, "resumed": 0, "remaining": True}
+    for body in queue.take():
+        done(body)
+    assert purged(due) == MESSAGES + 1
+
+
+def test_what_is_held_is_counted_while_work_is_spread(due: World, queue: Queue, clock: Clock) -> None:
+    of_two = Covered(account_id=ACCOUNT, messages=(message_id(0), message_id(1)))
+    holding.place(due.store, of_two, reason="r", by="b", deadline=Deadline.never())
+    clock.run(61)
+    too_short(clock)
+    for body in queue.take():
+        done(body)
+    due.message(MESSAGES, **DELETED)
+    clock.run(300)
+
+    assert purge({}, clock.invocation(270)) == {"purged": 0, "resumed": 0, "remaining": True, "held": 2}
+
+
 @pytest.fixture
 def at_most_ten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One run may remove no more messages."""
@@ -253,7 +302,31 @@ def test_a_worker_that_dies_takes_what_it_might_have_removed_along(
 
 def test_workers_of_another_round_may_remove_nothing(world: World) -> None:
     earlier, _ = (rounds.begin(world.store, Deadline.never(), Asker("", 10)) for _ in range(2))
-    assert share.Share(world.store, earlier.id).take(Deadline.never()) == 0
+    with pytest.raises(RoundOver):
+        share.Share(world.store, earlier.id).take(Deadline.never())
+
+
+@pytest.mark.usefixtures("at_most_ten", "queue")
+def test_a_worker_whose_round_is_over_stops_and_does_not_say_that_too_much_was_removed(
+    due: World, clock: Clock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(share, "TAKEN_AT_ONCE", 1)
+    after_three(clock)
+    round_ = rounds.current(due.store, Deadline.never())
+    client: Any = store().client
+    write = client.transact_write_items
+
+    def begin(**arguments: Any) -> Any:
+        rounds.begin(due.store, Deadline.never(), Asker("", 10))
+        return write(**arguments)
+
+    monkeypatch.setattr(client, "transact_write_items", begin)
+    body = Task("bin", round_.id, 0, 1, timestamps.millis(timestamps.now())).body()
+
+    assert done(body) == {"purged": 1, "task": "done"}
+    assert "StoppedAtLimit" not in capsys.readouterr().out
+    [run] = runs.newest(due.store, Deadline.never())
+    assert (run["purged"], run["stopped"]) == (4, OutOfTime.reason)
 
 
 def test_what_workers_remove_counts_in_the_record_of_their_run(
@@ -289,7 +362,7 @@ def test_a_limit_costs_a_worker_two_writes_a_slice_and_one_a_thousand_messages(
 def test_a_pause_stops_all_workers_of_a_run_within_a_thousand_messages(
     world: World, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Here within a hundred, so a worker of four within 25."""
+    """Here within a hundred, so a worker of four within 25; the transaction before the pause has five."""
     monkeypatch.setattr(brakes, "STOPS_WITHIN", 100)
     shards = [keys.bin_shards()[number] for number in range(0, keys.BIN_SHARDS, 4)]
     numbers = (
@@ -301,7 +374,7 @@ def test_a_pause_stops_all_workers_of_a_run_within_a_thousand_messages(
     pause_with_the_next_transaction(monkeypatch)
     body = Task("bin", round_.id, 0, 4, timestamps.millis(timestamps.now())).body()
 
-    assert 0 < done(body)["purged"] == purged(world) <= 25
+    assert 0 < done(body)["purged"] == purged(world) <= 5 + 25
     assert queue.take() == []
 
 

@@ -18,7 +18,8 @@ ExpungeError
 ├── PurgeUnderWay           another run of the purge is at work
 ├── Braked                  a run of the purge was stopped on purpose; `reason` says by what
 │   ├── PurgePaused
-│   └── EnoughPurged
+│   ├── EnoughPurged
+│   └── RoundOver
 ├── HoldError               a hold is not placed or released, the message says why
 │   ├── NotHoldable         what should be held can't be meant so
 │   ├── NoSuchHold          no hold has that id
@@ -157,13 +158,14 @@ class ContentLeft(ExpungeError):
 
 
 class PurgeFailed(ExpungeError):
-    """A purge ended because the store failed. The message says why, and how far the purge got."""
+    """The store failed, so a purge ended after `purged` messages. It says why, and how far the purge got."""
 
     def __init__(self, error: StoreError, purged: int, resumed: int) -> None:
         super().__init__(
             f"Stopped after {purged} messages were purged and {resumed} background deletions resumed:"
             f" {error.reason}. The next run continues."
         )
+        self.purged = purged
 
 
 class PurgeUnderWay(ExpungeError):
@@ -190,6 +192,12 @@ class EnoughPurged(Braked):
     """The run has removed as many messages as one may."""
 
     reason = "as many as one run may remove"
+
+
+class RoundOver(Braked):
+    """A later round has taken the place of the one that a worker works in."""
+
+    reason = "another round has begun"
 
 
 class HoldError(ExpungeError):

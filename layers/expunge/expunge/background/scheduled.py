@@ -11,7 +11,7 @@ from expunge.deletions import reporting
 from expunge.deletions.brakes import Brakes
 from expunge.deletions.lease import Lease, leased
 from expunge.deletions.purged import Purged
-from expunge.deletions.purging import remove_due
+from expunge.deletions.purging import remove_due, return_released
 from expunge.deletions.runs import Run
 from expunge.errors import OutOfTime, Throttled
 from expunge.history import sweeps
@@ -62,12 +62,17 @@ class _Scheduled:
             self._hand_over(swept, purged, purging=spreads)
         else:
             swept = Resumed(0, remaining=True)
-            purged = _left_to_others(left) if spreads else self._purge()
+            purged = self._leave_to_others(left) if spreads else self._purge()
         return self._tell(lease, swept, purged)
 
     def _purge(self) -> Purged:
         days, tombstone_days = settings().retention_days, settings().tombstone_days
         return remove_due(self._store, self._now, days, self._deadline, tombstone_days, self._brakes)
+
+    def _leave_to_others(self, left: Left) -> Purged:
+        """Only see to what was held and is not any more, which workers do not look for."""
+        back = return_released(self._store, self._now, settings().retention_days, self._deadline)
+        return back._replace(oldest=left.oldest, stopped=OutOfTime() if left.oldest else back.stopped)
 
     def _hand_over(self, swept: Resumed, purged: Purged, *, purging: bool) -> None:
         """Have others do what there was no time for."""
@@ -85,7 +90,3 @@ class _Scheduled:
         reporting.publish(told, self._now, purged, late, paused_for)
         purged.raise_if_failed(swept.resumed)
         return told
-
-
-def _left_to_others(left: Left) -> Purged:
-    return Purged(0, 0, left.oldest, OutOfTime() if left.oldest else None)

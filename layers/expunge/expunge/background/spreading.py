@@ -1,7 +1,8 @@
 """What is left when a scheduled run has used its time goes to several functions, until little is left.
 
 While it does, scheduled runs only look what is left and send tasks for all of it, in the place of those that
-may have got lost. When nothing is left of what there was before the last time, they work by themselves again.
+may have got lost. When nothing is left of what there was before the last time, or nothing that a worker could
+remove, they work by themselves again.
 """
 
 from collections import defaultdict
@@ -12,8 +13,9 @@ from typing import NamedTuple
 
 from expunge import timestamps
 from expunge.background import queue, rounds, tasks
-from expunge.background.rounds import Asker
+from expunge.background.rounds import Asker, Round
 from expunge.deadline import Deadline
+from expunge.deletions import runs
 from expunge.deletions.purging import oldest_due
 from expunge.errors import StoreError
 from expunge.history import sweeps
@@ -28,11 +30,6 @@ class Left(NamedTuple):
 
     oldest: str | None
     sweeps: Sequence[Place]
-
-    def since_before(self, moment: str) -> bool:
-        """Whether some of it was there before that time."""
-        due = self.oldest is not None and self.oldest < moment
-        return due or any(_asked_at(place) < moment for place in self.sweeps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ class Spreading:
                 oldest_due(self.store, self.until, deadline) if purging else None,
                 sweeps.look(self.store, deadline),
             )
-            if not left.since_before(before.began_at):
+            if not self._goes_on(left, before, deadline):
                 rounds.end(self.store, deadline)
                 return None
             self._spread(left, before.began_at, deadline)
@@ -71,6 +68,13 @@ class Spreading:
             logger.warning("Whether work is spread is not known", extra={"reason": error.reason})
             return None
         return left
+
+    def _goes_on(self, left: Left, before: Round, deadline: Deadline) -> bool:
+        """Whether some is left of what there was before, and it is not what no worker could remove."""
+        if any(_asked_at(place) < before.began_at for place in left.sweeps):
+            return True
+        due = left.oldest is not None and left.oldest < before.began_at
+        return due and not runs.idle(self.store, before.asker.run, deadline)
 
     def hand_over(
         self, oldest: str | None, since: datetime, removed: int, deadline: Deadline, *, sweeping: bool

@@ -68,7 +68,8 @@ def _purge(store: Store, task: Task, asker: Asker, deadline: Deadline) -> Slice:
     purged = remove_due_in(shards, store, rule, deadline, Brakes(store, 0, deadline, task.of, share))
     count("purge", Purged=purged.removed, DatedAnew=purged.dated_anew, ContentLeft=purged.content_left)
     purged.say_if_enough()
-    if asker.run and (purged.removed or purged.enough):
+    # One that found nothing to do says so, too; one that dated messages anew has not come to that yet.
+    if asker.run and (purged.removed or purged.enough or not purged.dated_anew):
         runs.count_for(store, asker.run, purged.removed, EnoughPurged.reason if purged.enough else None)
     purged.raise_if_failed()
     # What is paused goes on when a scheduled run finds that it may.

@@ -96,7 +96,7 @@ class Brakes:
         return True
 
     def room(self, removed: int) -> int | None:
-        """How many more may be removed; None if any number. Raises EnoughPurged for none, StoreError."""
+        """How many more may be removed; None if any number. Raises EnoughPurged, RoundOver, StoreError."""
         if self._share is not None and removed >= self._most:
             self._most += self._share.take(self._deadline)
         elif not self._most:

@@ -28,11 +28,17 @@ _SETTLED = timedelta(seconds=180)
 
 
 class Waiting(NamedTuple):
-    """What is noted about the messages that wait."""
+    """What is noted about the messages that wait.
+
+    `released_at` is when a hold was released last, by the clock of whoever did it. That may differ from those
+    of runs: `seen_at` is when a run saw it that looked through them then, and `seen_release` what that saw.
+    """
 
     messages: int = 0
     looked_at: str = ""
     released_at: str = ""
+    seen_release: str = ""
+    seen_at: str = ""
 
     @classmethod
     def of(cls, holds: Holds) -> "Waiting":
@@ -40,7 +46,7 @@ class Waiting(NamedTuple):
         item = holds.state or {}
         return cls(
             int(item["waiting"]["N"]) if "waiting" in item else 0,
-            *(item[name]["S"] if name in item else "" for name in ("looked_at", "released_at")),
+            *(item[name]["S"] if name in item else "" for name in cls._fields[1:]),
         )
 
     def to_be_looked_at(self, now: datetime) -> bool:
@@ -49,19 +55,27 @@ class Waiting(NamedTuple):
             return False
         if not self.looked_at or 0 < self.messages <= _FEW:
             return True
+        if self.released_at != self.seen_release:
+            return True
         looked_at = timestamps.parse(self.looked_at)
-        if self.released_at and looked_at < timestamps.parse(self.released_at) + _SETTLED:
+        if self.seen_at and looked_at < timestamps.parse(self.seen_at) + _SETTLED:
             return True
         return now - looked_at > _DAILY
 
+    def looked_through(self, began_at: str) -> "Waiting":
+        """What is to be noted by a run that began then to look through all of them."""
+        seen_at = self.seen_at if self.released_at == self.seen_release else began_at
+        return self._replace(looked_at=began_at, seen_release=self.released_at, seen_at=seen_at)
 
-def note(store: Store, messages: int, looked_at: str | None, deadline: Deadline) -> None:
-    """Note how many more wait, or how many wait in all if they were looked at. Raises StoreError."""
+
+def note(store: Store, messages: int, looked: Waiting | None, deadline: Deadline) -> None:
+    """Note how many more wait, or how many wait in all if they were looked through. Raises StoreError."""
     expression = "ADD waiting :messages"
     values: Item = {":messages": {"N": str(messages)}}
-    if looked_at is not None:
-        expression = "SET waiting = :messages, looked_at = :looked_at"
-        values[":looked_at"] = {"S": looked_at}
+    if looked is not None:
+        names = ("looked_at", "seen_release", "seen_at")
+        expression = "SET waiting = :messages, " + ", ".join(f"{name} = :{name}" for name in names)
+        values |= {f":{name}": {"S": getattr(looked, name)} for name in names}
     store.update(
         keys.IN_FORCE,
         keys.HOLDS_STATE,

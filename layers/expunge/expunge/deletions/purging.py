@@ -5,18 +5,20 @@ is left alone, and of several runs only one removes it. What is held is set asid
 decided by holds that were read too long ago.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from itertools import islice
 
 from expunge import timestamps
+from expunge.chance import chance
 from expunge.deadline import Deadline
 from expunge.deletions.brakes import Brakes
 from expunge.deletions.due import TOMBSTONE_DAYS, Due, Rule
 from expunge.deletions.holds import InForce
 from expunge.deletions.parking import Waiting
 from expunge.deletions.purged import Purged
+from expunge.deletions.released import Released
 from expunge.deletions.removing import Removing
 from expunge.deletions.tally import Tally
 from expunge.errors import Braked, OutOfTime, StoreError, Unavailable
@@ -53,14 +55,23 @@ def remove_due(
     too high: a write whose answer never came is not counted.
     """
     rule = Rule(now, timedelta(days=retention_days), tombstone_days)
-    return _Run(store, rule, deadline, brakes or Brakes(store, 0, deadline), None).go()
+    return _Run(store, rule, deadline, brakes or Brakes(store, 0, deadline), None).remove()
 
 
 def remove_due_in(
     shards: Sequence[str], store: Store, rule: Rule, deadline: Deadline, brakes: Brakes
 ) -> Purged:
     """Remove what is due from some shards of the bin, as remove_due does from all."""
-    return _Run(store, rule, deadline, brakes, shards).go()
+    return _Run(store, rule, deadline, brakes, shards).remove()
+
+
+def return_released(store: Store, now: datetime, retention_days: int, deadline: Deadline) -> Purged:
+    """Put back into the bin what waited for the end of a hold and need not any more; others remove it.
+
+    Of what it returns, `removed` is 0 and `held` tells what still waits.
+    """
+    rule = Rule(now, timedelta(days=retention_days))
+    return _Run(store, rule, deadline, Brakes(store, 0, deadline), None).return_released()
 
 
 def oldest_due(store: Store, now: datetime, deadline: Deadline) -> str | None:
@@ -99,16 +110,26 @@ class _Run:
         self._sure = True
         """Whether all that was sent was answered: else more may be gone than was counted."""
 
-    def go(self) -> Purged:
+    def remove(self) -> Purged:
+        """Remove what is due, and of what waited for the end of a hold what does not have to any more."""
+
+        def remove() -> None:
+            if self._whole:
+                self._look_through(Due)
+            self._remove_all(self._due())
+
+        return self._do(remove)
+
+    def return_released(self) -> Purged:
+        """Only put back what need not wait any more."""
+        return self._do(lambda: self._look_through(Released))
+
+    def _do(self, what: Callable[[], None]) -> Purged:
         stopped: StoreError | Braked | None = None
         try:
             self._brakes.check()
             self._tally.waiting = Waiting.of(self._holds.now())
-            began = timestamps.now()
-            if self._whole and self._tally.waiting.to_be_looked_at(began):
-                self._remove_all(self._that_wait())
-                self._tally.looked_at = timestamps.millis(began)
-            self._remove_all(self._due())
+            what()
         except (StoreError, Braked) as error:
             stopped = error
         except Exception as error:
@@ -121,12 +142,32 @@ class _Run:
         left, stays = tally.say_what_is_left()
         return Purged(tally.removed, tally.dated_anew, self._oldest, stopped, tally.held, left, stays)
 
-    def _that_wait(self) -> Iterator[Due]:
-        """All that were set aside because they were held, due or not."""
-        shards = [Partition(keys.BY_STATE, shard) for shard in keys.parked_shards()]
-        searching = self._deadline.for_searching()
-        for found in oldest_first(self._store, self._pool, shards, Range(), PAGE, searching):
-            yield Due(found, self._rule)
+    def _look_through(self, kind: type[Due]) -> None:
+        """All that were set aside because they were held, due or not, if it is time to look at them again.
+
+        It takes half of the time at most, lest what is held keep what is due from being removed. Where that
+        does not suffice, the next run begins with others.
+        """
+        began = timestamps.now()
+        if not self._tally.waiting.to_be_looked_at(began):
+            return
+        half = self._deadline.to_end() / 2
+        searching = Deadline(lambda: int(1000 * (self._deadline.to_end() - half))).for_searching()
+        shards = keys.parked_shards()
+        first = chance.randrange(len(shards))
+        shards = [*shards[first:], *shards[:first]]
+        try:
+            for at in range(0, len(shards), _AT_ONCE):
+                self._remove_all(self._that_wait(shards[at : at + _AT_ONCE], kind, searching))
+        except OutOfTime:
+            if self._deadline.for_searching().to_start() <= 0:
+                raise
+        else:
+            self._tally.looked_at = timestamps.millis(began)
+
+    def _that_wait(self, shards: Sequence[str], kind: type[Due], searching: Deadline) -> Iterator[Due]:
+        for found in oldest_first(self._store, self._pool, _partitions(shards), Range(), PAGE, searching):
+            yield kind(found, self._rule)
 
     def _due(self) -> Iterator[Due]:
         """From its shards at once: an index's partition takes only so many writes a second.

@@ -59,6 +59,12 @@ class Run:
             logger.warning("The run's record was not written", extra={"reason": error.reason})
 
 
+def idle(store: Store, sk: str, deadline: Deadline) -> bool:
+    """Whether workers were at work on behalf of a run, and none has removed anything. Raises StoreError."""
+    items = store.get_batch([(keys.PURGE_RUN, sk)], deadline, "purged_by_workers") if sk else []
+    return any(item.get("purged_by_workers") == {"N": "0"} for item in items)
+
+
 def count_for(store: Store, sk: str, purged: int, stopped: str | None) -> None:
     """Count in a run's record what a worker has removed on its behalf.
 

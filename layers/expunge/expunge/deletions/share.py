@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from expunge.deadline import Deadline
+from expunge.errors import RoundOver
 from expunge.table import keys
 from expunge.table.retries import FAILURES
 from expunge.table.store import ConditionFailed, Store, key
@@ -24,9 +25,9 @@ class Share:
         self._round = round_id
 
     def take(self, deadline: Deadline) -> int:
-        """How many more may be removed: up to a thousand, 0 if none or if it is another round by now.
+        """How many more may be removed: up to a thousand.
 
-        Raises StoreError. What an attempt took whose answer was lost is lost as well.
+        Raises RoundOver, StoreError. What an attempt took whose answer was lost is lost as well.
         """
         wanted = TAKEN_AT_ONCE
         while wanted:
@@ -60,5 +61,5 @@ class Share:
     def _left(self, refused: ConditionFailed) -> int:
         found = refused.found or {}
         if found.get("round_id") != {"S": self._round}:
-            return 0
+            raise RoundOver
         return int(found["may_remove"]["N"]) if "may_remove" in found else 0

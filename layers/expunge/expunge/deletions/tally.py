@@ -60,7 +60,8 @@ class Tally:
         if self.looked_at is None and not number:
             return
         try:
-            parking.note(store, number, self.looked_at, deadline.for_settling())
+            looked = None if self.looked_at is None else self.waiting.looked_through(self.looked_at)
+            parking.note(store, number, looked, deadline.for_settling())
         except StoreError as error:
             logger.warning("What waits was not noted", extra={"reason": error.reason})
 
