@@ -52,15 +52,24 @@ class Transactions:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.sizes: list[int] = []
         self.fail: Callable[[str], str | None] = lambda _text: None
+        self.fail_by_size = 101
         self.pretend = False
         lock = Lock()
         write = store().client.transact_write_items
 
         def transact(**arguments: Any) -> Any:
             self.sizes.append(len(arguments["TransactItems"]))
-            code = self.fail(json.dumps(arguments, default=repr))
+            texts = [json.dumps(entry, default=repr) for entry in arguments["TransactItems"]]
+            codes = [self.fail(text) for text in texts]
+            if len(texts) >= self.fail_by_size:
+                codes[0] = "ValidationException"
+            code = next(filter(None, codes), None)
             if code is not None:
                 response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+                if code == "TransactionCanceledException":
+                    response["CancellationReasons"] = [
+                        {"Code": "ValidationError" if each else "None"} for each in codes
+                    ]
                 raise ClientError(response, "TransactWriteItems")
             with lock:  # moto takes one at a time
                 return None if self.pretend else write(**arguments)
@@ -265,6 +274,31 @@ def test_what_a_throttled_store_did_not_take_is_reported_and_nothing_else(
     missing = {f"m{n}" for n in range(5) if not {message_id(2 * n), message_id(2 * n + 1)} <= stored(world)}
     assert set(failed(reply)) == missing
     assert failed(send(body(inbound(4), inbound(6)))) == []
+
+
+@pytest.mark.parametrize("code", ["ValidationException", "TransactionCanceledException"])
+def test_a_record_that_the_store_will_never_take_costs_the_others_nothing(
+    world: World, transactions: Transactions, logged: Logged, code: str
+) -> None:
+    transactions.fail = lambda text: code if message_id(5) in text else None
+    reply = send(*(body(inbound(2 * n), inbound(2 * n + 1)) for n in range(5)))
+    assert (failed(reply), reply["stored"]) == (["m2"], 9)
+    assert stored(world) == {message_id(n) for n in range(10) if n != 5}
+    assert [line["reason"] for line in logged() if "reason" in line] == ["store unavailable"]
+
+
+def test_a_transaction_that_is_too_large_is_made_smaller(world: World, transactions: Transactions) -> None:
+    """What a record replaces may count among DynamoDB's 4 MB, and only DynamoDB knows its size."""
+    transactions.fail_by_size = 6
+    assert failed(send(*(body(inbound(n)) for n in range(10)))) == []
+    assert stored(world) == {message_id(n) for n in range(10)}
+
+
+def test_a_store_that_takes_nothing_is_given_up_soon(transactions: Transactions) -> None:
+    transactions.fail = lambda _text: "ValidationException"
+    reply = send(*(body(*(inbound(100 * m + n) for n in range(100))) for m in range(10)))
+    assert (len(failed(reply)), reply["stored"]) == (10, 0)
+    assert len(transactions.sizes) < 150
 
 
 def test_what_there_was_no_time_for_is_reported(world: World) -> None:

@@ -15,10 +15,7 @@ from expunge.deletions.holds import Holds, InForce
 from expunge.deletions.pace import Pace, Patience
 from expunge.errors import OutOfTime, Unavailable
 from expunge.table.store import Store
-from expunge.table.transactions import RowT, Transaction
-
-# Error codes of a transaction, or of an item in it, that DynamoDB will not take however often it is sent.
-_INVALID = ("ValidationException", "ValidationError")
+from expunge.table.transactions import INVALID, RowT, Transaction
 
 
 class Removing:
@@ -94,7 +91,7 @@ class Removing:
                 raise
         except Unavailable as error:
             # DynamoDB takes 4 MB a transaction, and does not say whether what is deleted counts.
-            if str(error) not in _INVALID or len(transaction.open) == 1:
+            if str(error) not in INVALID or len(transaction.open) == 1:
                 raise
             too_many = True
         else:

@@ -15,16 +15,19 @@ from threading import Event
 from typing import Any, Final, Self
 
 from expunge.deadline import Deadline
-from expunge.errors import OutOfTime
+from expunge.errors import OutOfTime, Unavailable
 from expunge.table.items import inserts, items, writes_of
 from expunge.table.records import MESSAGE_KINDS, Record
 from expunge.table.store import Item, Store
-from expunge.table.transactions import LIMIT, Transaction
+from expunge.table.transactions import INVALID, LIMIT, Transaction
 
 AT_ONCE: Final = 4
 
 MAX_BYTES: Final = 2_000_000
 """DynamoDB takes 4 MB a transaction. Binary grows by a third on its way there."""
+
+_MOST_REFUSED: Final = 10
+"""Records that DynamoDB will never take; with more of them it is not the records that are wrong."""
 
 _METADATA_BYTES: Final = 2048
 """More than an item takes without its payload."""
@@ -120,6 +123,8 @@ def store_all(
 
     A transaction is given up at the deadline, or at that of its own which `patience` makes when it begins.
     `new` says that most of them are probably not in the table; a few transactions are wasted if they are.
+    What DynamoDB will never take is left out, and raised when all others are stored, unless it is a lot.
+
     Raises StoreError; the records that are not settled then still have the outcome OPEN, may have been stored
     and can be stored again. When it returns, nothing more is sent.
     """
@@ -133,7 +138,7 @@ def store_all(
         for future in done:
             load = under_way.pop(future)
             future.result()
-            landed(load.records)
+            landed([record for record in load.records if record.outcome is not Outcome.OPEN])
 
     pool = ThreadPoolExecutor(AT_ONCE)
     try:
@@ -146,6 +151,8 @@ def store_all(
             under_way[pool.submit(sending.commit, load.records)] = load
         while under_way:
             land()
+        if sending.refused:
+            raise sending.refused[0]
     finally:
         sending.stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
@@ -158,6 +165,7 @@ class _Sending:
 
     def __init__(self, store: Store, patience: Callable[[], Deadline], *, new: bool) -> None:
         self.stop = Event()
+        self.refused: list[Unavailable] = []
         self._store = store
         self._patience = patience
         self._new = new
@@ -168,12 +176,32 @@ class _Sending:
         if self._new:
             for record in records:
                 record.insert()
-        Transaction(records).commit(self._store, deadline, self.stop.is_set)
-        there = [record for record in records if record.outcome is Outcome.OPEN]
+        tried = [record for record in records if record.inserted]
+        self._write(records, deadline)
+        there = [record for record in tried if not record.inserted]
         if there:
             # What is refused costs write units as well, so it is not tried again and again.
             self._new = False
-            Transaction(there).commit(self._store, deadline, self.stop.is_set)
+            self._write(there, deadline)
+
+    def _write(self, records: Sequence[Storing], deadline: Deadline) -> None:
+        """Write these in one transaction, or in smaller ones if DynamoDB does not take it. Raises StoreError.
+
+        It may be too large, because what is replaced counts, or hold one record that is never taken.
+        """
+        transaction = Transaction(records)
+        try:
+            transaction.commit(self._store, deadline, self.stop.is_set)
+        except Unavailable as error:
+            if str(error) not in INVALID or len(self.refused) >= _MOST_REFUSED:
+                raise
+            left = transaction.open
+            if len(left) == 1:
+                self.refused.append(error)
+                return
+            half = len(left) // 2
+            for some in (left[:half], left[half:]):
+                self._write(some, deadline)
 
 
 @dataclass(slots=True)

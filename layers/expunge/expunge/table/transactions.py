@@ -22,6 +22,9 @@ from expunge.table.store import CONDITION_FAILED, Item, Store
 LIMIT = 100
 """Items in a transaction; DynamoDB's own limit."""
 
+INVALID = ("ValidationException", "ValidationError")
+"""Error codes of a transaction, or of an item in it, that DynamoDB will not take however often it is sent."""
+
 
 class Row(Protocol):
     """Writes that belong together, and what became of them."""
