@@ -319,6 +319,7 @@ def nested(levels: int) -> Any:
         (lambda m: m.put({"kind": "api_key", "key": "k", "account_id": "a"}), "api_key is no message"),
         (lambda m: m.set_status("channel_message", status="x", **SPOKEN), "channel_message has no status"),
         (lambda m: m.set_status("inbound_message", status="queued", version=-1, **ONE), "version must be"),
+        (lambda m: m.put(INBOUND_1 | {"version": 2**63}), "version must be a whole number from 0 to"),
         (lambda m: m.live("linked_message", account_id=ACCOUNT), "linked messages cannot be listed"),
         (lambda m: m.live("inbound_message", account_id=ACCOUNT, dry_run="true"), "dry_run is no filter"),
         (lambda m: m.live("inbound_message", account_id=ACCOUNT, status="x"), "status must be a comma"),

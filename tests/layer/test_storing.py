@@ -118,6 +118,8 @@ def test_a_deleted_message_is_told_as_deleted_whatever_its_version(world: World)
         (None, 0, Outcome.STORED),
         (1, 2, Outcome.STORED),
         (9, 10, Outcome.STORED),
+        (2**63 - 2, 2**63 - 1, Outcome.STORED),
+        (2**63 - 1, 2**63 - 2, Outcome.OUTDATED),
         (1, 1, Outcome.OUTDATED),
         (2, 1, Outcome.OUTDATED),
         (10, 9, Outcome.OUTDATED),

@@ -49,5 +49,5 @@ LONGEST_AUTH_KEY = 256
 MAX_PAYLOAD = 350 * 1024
 """Bytes of a payload's compact JSON. DynamoDB takes items of up to 400 KB."""
 
-LARGEST_VERSION = 10**18 - 1
-"""Of a message's record: has room for microseconds since the epoch."""
+LARGEST_VERSION = 2**63 - 1
+"""Of a message's record: has room for nanoseconds since the epoch, and is the most that databases count to."""
