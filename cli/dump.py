@@ -3,7 +3,7 @@
 import json
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -13,11 +13,12 @@ from pydantic_core import to_json
 from cli import settings
 from cli.dynamodb import client as connect
 from cli.dynamodb import store_options
-from cli.listing import Columns, Format, Row, format_option, print_rows
+from cli.listing import Columns, Format, Row, format_option, number, print_rows
+from expunge.errors import Unreadable
 from expunge.table import keys
 from expunge.table.flags import is_tombstone
 from expunge.table.records import MESSAGE_KINDS
-from expunge.table.shown import after_payload, before_payload
+from expunge.table.shown import after_payload, before_payload, readable
 from expunge.table.store import Item
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def dump(  # noqa: PLR0913 - click passes them by name
 ) -> None:
     """Print messages: a table on a terminal, else JSON lines that `expunge load` reads.
 
+    Records that cannot be read are left out and counted; the exit status is then 1.
+
     A deleted message carries who deleted it, when, and when it is due for purging; a restored one who
     restored it and when. A table shows no content and the first 500 messages, and counts all. Grants of auth
     keys are never printed: the table knows only digests of these keys.
@@ -74,14 +77,21 @@ def dump(  # noqa: PLR0913 - click passes them by name
     if account is not None and sub_key is not None:
         raise click.UsageError("A message belongs to an account or to a sub key: give one of them.")
     client = connect(dynamodb_url)
-    lines = dump_lines(client, table, kind=kind, state=state, account=account, sub_key=sub_key)
+    left_out: list[Item] = []
+    lines = dump_lines(
+        client, table, kind=kind, state=state, account=account, sub_key=sub_key, left_out=left_out.append
+    )
     if with_settings:
         _print_settings(client, table)
-    elif form == "table":
+    if form == "table" and not with_settings:
         print_rows(map(json.loads, lines), COLUMNS, "table", noun="message", state=_state)
-        return
-    for line in lines:
-        sys.stdout.buffer.write(line)
+    else:
+        for line in lines:
+            sys.stdout.buffer.write(line)
+    if left_out:
+        raise click.ClickException(
+            f"{number(len(left_out), 'record')} left out that cannot be read; `expunge check` names them."
+        )
 
 
 def _state(message: Row) -> State:
@@ -103,7 +113,7 @@ def _print_settings(client: "DynamoDBClient", table: str) -> None:
         )
 
 
-def dump_lines(
+def dump_lines(  # noqa: PLR0913 - by name
     client: "DynamoDBClient",
     table: str,
     *,
@@ -111,16 +121,17 @@ def dump_lines(
     state: State = "all",
     account: str | None = None,
     sub_key: str | None = None,
+    left_out: Callable[[Item], object] = lambda _: None,
 ) -> Iterator[bytes]:
     """Yield a line, newline included, for each message of the kind, state and owner, in no particular order.
 
     Streams: memory stays small however large the table. What is written meanwhile may be in it or not.
-    Erased content is left out.
+    Erased content is left out. `left_out` is given what cannot be read.
     """
     wanted = (
         (metadata, content)
         for metadata, content in _messages(client, table)
-        if metadata["kind"]["S"] in ((kind,) if kind else MESSAGE_KINDS)
+        if kind in (None, metadata.get("kind", {}).get("S"))
         and state in ("all", _state(metadata))
         and account in (None, metadata.get("account_id", {}).get("S"))
         and sub_key in (None, metadata.get("sub_key", {}).get("S"))
@@ -130,7 +141,12 @@ def dump_lines(
         missing = [metadata["pk"] for metadata, content in some if content is None]
         found = _contents(client, table, missing)
         for metadata, content in some:
-            yield line(metadata, content or found.get(metadata["pk"]["S"]))
+            try:
+                printed = line(metadata, content or found.get(metadata["pk"]["S"]))
+            except Unreadable:
+                left_out(metadata)
+            else:
+                yield printed
 
 
 def _messages(client: "DynamoDBClient", table: str) -> Iterator[tuple[Item, Item | None]]:
@@ -170,12 +186,13 @@ def _contents(client: "DynamoDBClient", table: str, partitions: list[dict[str, s
 
 
 def line(metadata: Item, content: Item | None) -> bytes:
-    """Print a message that is not purged, newline included."""
-    parts = [_members(before_payload(metadata))]
-    if content is not None:
-        parts.append(b'"payload":' + zlib.decompress(content["payload"]["B"]))
-    if added := after_payload(metadata):
-        parts.append(_members(added))
+    """Print a message that is not purged, newline included. Raises Unreadable."""
+    with readable():
+        parts = [_members(before_payload(metadata))]
+        if content is not None:
+            parts.append(b'"payload":' + zlib.decompress(content["payload"]["B"]))
+        if added := after_payload(metadata):
+            parts.append(_members(added))
     return b"{" + b",".join(parts) + b"}\n"
 
 

@@ -56,6 +56,9 @@ def _of_content(pk: str, metadata: Item | None, content: Item) -> Iterator[Fault
         yield _left_behind(pk, content, "content of a message that was erased", "attribute_exists(erased_at)")
     elif not _readable(content):
         yield Fault(pk, keys.CONTENT, "content that cannot be read: it is no compressed JSON")
+    elif "content_url" in metadata:
+        # Which of the two is meant, only its owner can know.
+        yield Fault(pk, keys.CONTENT, "content beside a content_url: a message has one or the other")
 
 
 def _left_behind(pk: str, content: Item, wrong: str, still: str) -> Fault:

@@ -12,8 +12,11 @@ from cli.dynamodb import client as connect
 from cli.main import run
 from expunge.deadline import Deadline
 from expunge.deletions.soft_delete import Deletion, Target, soft_delete
+from expunge.messages import Messages
 from expunge.table import keys
 from expunge.table.store import Store, key
+from tests.clock import Clock
+from tests.disturbances import LaggingIndex
 from tests.world import ACCOUNT, INBOUND, LINKED, SUB_KEY, World, at, message_id
 
 DELETED_AT = "2026-04-02T00:00:00.000Z"
@@ -270,6 +273,40 @@ def test_content_that_cannot_be_read_is_only_reported(
 
     fault = wrong(pk(1), "CONTENT", "content that cannot be read: it is no compressed JSON", mended=False)
     assert checked("--mend") == (1, [fault])
+
+
+def test_content_beside_an_address_of_content_is_only_reported(
+    world: World, checked: Callable[..., tuple[int, list[Line]]]
+) -> None:
+    world.message(1)
+    change(world, pk(1), "SET content_url = :url", url="s3://bucket/1")
+    before = everything(world)
+
+    fault = wrong(
+        pk(1), "CONTENT", "content beside a content_url: a message has one or the other", mended=False
+    )
+    assert checked("--mend") == (1, [fault])
+    assert everything(world) == before
+
+
+def test_a_lagging_index_is_no_fault_and_hides_none(
+    world: World, checked: Callable[..., tuple[int, list[Line]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an index shows late, a check neither reports nor mends; it finds what is wrong at once."""
+    for number in (1, 2, 3):
+        world.message(number)
+    LaggingIndex.installed(world, Clock(monkeypatch), monkeypatch, seconds=3600)
+    store_again = {"kind": "inbound_message", "account_id": ACCOUNT, "id": message_id(4), "status": "queued"}
+    world.offer(store_again | {"inbound_endpoint_id": INBOUND, "received_at": at(4), "payload": 4})
+    delete(world)
+    messages = Messages(world.store.table, world.store.client)
+    messages.set_status("inbound_message", status="queued", account_id=ACCOUNT, id=message_id(2))
+    before = everything(world)
+
+    assert checked("--mend") == (0, [])
+    assert everything(world) == before
+    remove(world, pk(3), keys.MESSAGE)
+    assert checked("--mend") == (0, [wrong(pk(3), "CONTENT", "content without a record", mended=True)])
 
 
 def test_a_page_that_ends_between_content_and_record_shows_no_fault(

@@ -54,6 +54,24 @@ def loaded(world: World, tmp_path: Path) -> World:
     return world
 
 
+def test_records_that_cannot_be_read_are_left_out_and_counted(
+    loaded: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other writers may leave such; `check` says what is wrong with each."""
+    for number, item in enumerate(sorted(loaded.items(), key=lambda item: item["pk"])[:2]):
+        spoilt = {"kind": {"S": "postcard"}} if number else {"payload": {"B": b"no zlib"}}
+        sk = "MESSAGE" if number else "CONTENT"
+        loaded.store.client.put_item(
+            TableName=loaded.store.table, Item={"pk": {"S": item["pk"]}, "sk": {"S": sk}, **spoilt}
+        )
+
+    assert run(["dump", "--dynamodb-url", "aws"]) == 1
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2
+    assert set(out.splitlines()) < MESSAGES
+    assert err == "expunge: 2 records left out that cannot be read; `expunge check` names them.\n"
+
+
 def printed(capsys: pytest.CaptureFixture[str], *options: str) -> set[str]:
     assert run(["dump", "--dynamodb-url", "aws", *options]) == 0
     out, err = capsys.readouterr()

@@ -1,5 +1,6 @@
 import base64
 import json
+import tracemalloc
 from collections.abc import Callable, Iterator
 from itertools import chain, count, repeat
 from typing import Any
@@ -259,6 +260,26 @@ def test_a_thousand_deletions_of_one_request_are_one_event_or_two_if_batches_par
     deliver(handler, records[:300])
     deliver(handler, records[300:])
     assert [len(detail["ids"]) for _, detail in bus.events] == [300, 700]
+
+
+@pytest.mark.slow
+def test_memory_depends_on_keys_and_flags_alone_and_does_not_grow(bus: Bus) -> None:
+    """Neither what the records hold beside them nor how many batches there were is to be seen in it."""
+
+    def peak(text: str) -> int:
+        beside = {"provider_message_id": text}
+        batch = [changed(pk(number), beside, flags() | beside) for number in range(1000)]
+        tracemalloc.start()
+        assert handler({"Records": batch}, Context()) == {"batchItemFailures": []}
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        bus.events.clear()
+        return most
+
+    peak("x")
+    small = peak("x")
+    assert peak("x" * 1000) < 1.1 * small
+    assert [peak("x") < 1.1 * small for _ in range(3)] == [True] * 3
 
 
 def test_an_event_holds_a_thousand_ids_at_most(bus: Bus) -> None:

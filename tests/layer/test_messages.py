@@ -15,7 +15,7 @@ from expunge import timestamps
 from expunge.deletions.soft_delete import Shortfall
 from expunge.errors import OutOfTime
 from expunge.history import passes
-from expunge.messages import AlreadyDeleted, HoldReleased, Messages, NoSuchHold, NotFound
+from expunge.messages import AlreadyDeleted, HoldReleased, Messages, NoSuchHold, NotFound, Unreadable
 from expunge.table import keys
 from purge import handler as purge
 from tests.disturbances import intercept
@@ -347,6 +347,78 @@ def test_an_unknown_status_is_told(messages: Messages) -> None:
     messages.put(INBOUND_1)
     with pytest.raises(ValueError, match="status must be queued, "):
         messages.set_status("inbound_message", status="stored", **ONE)
+
+
+def damaged(world: World, update: str, **values: str) -> None:
+    """What a writer leaves behind who keeps to no rules."""
+    more: Any = {}
+    if "#status" in update:
+        more["ExpressionAttributeNames"] = {"#status": "status"}
+    if values:
+        more["ExpressionAttributeValues"] = {f":{name}": {"S": text} for name, text in values.items()}
+    world.store.client.update_item(
+        TableName=world.store.table,
+        Key={"pk": {"S": keys.message("INBOUND", ACCOUNT, message_id(1))}, "sk": {"S": keys.MESSAGE}},
+        UpdateExpression=update,
+        **more,
+    )
+
+
+@pytest.mark.parametrize(
+    ("update", "values"),
+    [
+        ("REMOVE kind", {}),
+        ("REMOVE account_id", {}),
+        ("REMOVE #status", {}),
+        ("SET version = :text", {"text": "5"}),
+        ("SET received_at = :text", {"text": "yesterday"}),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_told_as_that(
+    world: World, messages: Messages, update: str, values: dict[str, str]
+) -> None:
+    messages.put(INBOUND_1)
+    damaged(world, update, **values)
+    before = world.items()
+
+    with pytest.raises(Unreadable, match="`expunge check`"):
+        messages.set_status("inbound_message", status="succeeded", version=6, **ONE)
+    assert world.items() == before
+    if "received_at" not in update:
+        with pytest.raises(Unreadable):
+            messages.get("inbound_message", **ONE)
+    assert messages.is_deleted("inbound_message", **ONE) is False
+
+
+@pytest.mark.parametrize("content", [{}, {"payload": {"S": "1"}}, {"payload": {"B": b"no zlib"}}])
+def test_content_that_cannot_be_read_keeps_no_other_message_from_being_listed(
+    world: World, messages: Messages, content: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in (1, 2, 3):
+        messages.put(inbound(number))
+    pk = keys.message("INBOUND", ACCOUNT, message_id(2))
+    world.store.client.put_item(
+        TableName=world.store.table, Item={"pk": {"S": pk}, "sk": {"S": keys.CONTENT}, **content}
+    )
+
+    with pytest.raises(Unreadable):
+        messages.get("inbound_message", account_id=ACCOUNT, id=message_id(2))
+    listed = messages.live("inbound_message", account_id=ACCOUNT)
+    assert [each["id"] for each in listed] == [message_id(1), message_id(3)]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"A message that cannot be read was passed over: {pk}"
+    ]
+
+
+@pytest.mark.parametrize("place", ["state_pk, state_sk, group_pk", "group_pk"])
+def test_a_status_mends_a_place_that_is_lacking(world: World, messages: Messages, place: str) -> None:
+    messages.put(INBOUND_1 | {"status": "succeeded"})
+    [right] = world.items()
+    messages.put(INBOUND_1)
+    damaged(world, f"REMOVE {place}")
+
+    assert messages.set_status("inbound_message", status="succeeded", **ONE) is True
+    assert world.items() == [right]
 
 
 # A writer and others, interleaved at every call of the store.

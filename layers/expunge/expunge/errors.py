@@ -122,6 +122,13 @@ class AlreadyDeleted(ExpungeError):
         super().__init__("The message is deleted")
 
 
+class Unreadable(ExpungeError):
+    """A message in the table that makes no record: another writer, or a backup, has left it so."""
+
+    def __init__(self) -> None:
+        super().__init__("The message cannot be read; `expunge check` says what is wrong with it")
+
+
 class StoreError(ExpungeError):
     """DynamoDB failed, and trying again within the time at hand did not help."""
 

@@ -50,4 +50,4 @@ MAX_PAYLOAD = 350 * 1024
 """Bytes of a payload's compact JSON. DynamoDB takes items of up to 400 KB."""
 
 LARGEST_VERSION = 2**63 - 1
-"""Of a message's record: has room for nanoseconds since the epoch, and is the most that databases count to."""
+"""Of a message's record: has room for nanoseconds since the epoch, and is what 64 bits hold."""

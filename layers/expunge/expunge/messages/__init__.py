@@ -17,6 +17,7 @@ from expunge.errors import (
     StoreError,
     Throttled,
     Unavailable,
+    Unreadable,
 )
 from expunge.messages.library import Messages
 
@@ -32,4 +33,5 @@ __all__ = [
     "StoreError",
     "Throttled",
     "Unavailable",
+    "Unreadable",
 ]

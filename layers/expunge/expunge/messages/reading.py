@@ -4,6 +4,7 @@ A deletion of channel history is answered before all of its messages are flagged
 meant, so whoever reads the keyset's notes before a message knows whether that one is deleted.
 """
 
+import logging
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 
 from expunge import timetokens
 from expunge.deadline import Deadline
-from expunge.errors import InvalidRequest
+from expunge.errors import InvalidRequest, Unreadable
 from expunge.history import notes
 from expunge.history.notes import Sweep
 from expunge.messages.identity import IDENTITY, check
@@ -21,7 +22,7 @@ from expunge.table import keys
 from expunge.table.json_text import read as read_json
 from expunge.table.records import ChannelMessage
 from expunge.table.search import Found, Partition, Range, oldest_first
-from expunge.table.shown import after_payload, before_payload
+from expunge.table.shown import after_payload, before_payload, readable
 from expunge.table.store import Item, Store
 from expunge.webhooks.families import FAMILIES
 from expunge.webhooks.filters import INBOUND_FILTERS, OUTBOUND_FILTERS, PULL_FILTERS, Form
@@ -44,13 +45,14 @@ _MESSAGES = 50
 """Read at a time, each with its content: a batch of 100 items."""
 
 _PAGE = 100
+_log = logging.getLogger(__name__)
 _AT_ONCE = 4
 
 Record = dict[str, Any]
 
 
 def get(store: Store, pk: str, deadline: Deadline) -> Record | None:
-    """One record; None once it is deleted, and where there is none. Raises StoreError."""
+    """One record; None once it is deleted, and where there is none. Raises Unreadable, StoreError."""
     sweeps = _sweeps(store, pk, deadline)
     items = _by_key(store, [pk], deadline)
     row = items.get((pk, keys.MESSAGE))
@@ -158,8 +160,15 @@ class Live:
             items = _by_key(store, some, deadline)
             for pk in some:
                 row = items.get((pk, keys.MESSAGE))
-                if row is not None and self._matches(row) and not _deleted(row, sweeps):
-                    yield _record(row, items.get((pk, keys.CONTENT)))
+                if row is None or not self._matches(row) or _deleted(row, sweeps):
+                    continue
+                try:
+                    record = _record(row, items.get((pk, keys.CONTENT)))
+                except Unreadable:
+                    # One that another writer has spoilt must not hide all that come after it.
+                    _log.warning("A message that cannot be read was passed over: %s", pk)
+                else:
+                    yield record
             left.begin_anew()
 
     def _matches(self, row: Item) -> bool:
@@ -211,5 +220,6 @@ def _deleted(row: Item, sweeps: Sequence[Sweep]) -> bool:
 
 
 def _record(row: Item, content: Item | None) -> Record:
-    payload = {} if content is None else {"payload": read_json(zlib.decompress(content["payload"]["B"]))}
-    return {**before_payload(row), **payload, **after_payload(row)}
+    with readable():
+        payload = {} if content is None else {"payload": read_json(zlib.decompress(content["payload"]["B"]))}
+        return {**before_payload(row), **payload, **after_payload(row)}

@@ -9,6 +9,7 @@ from expunge.table.flags import NOT_DELETED
 from expunge.table.items import NEWER, NO_VERSION
 from expunge.table.living import place
 from expunge.table.records import MESSAGE_KINDS
+from expunge.table.shown import readable
 from expunge.table.store import ConditionFailed, Item, Store
 from expunge.table.storing import Outcome, Storing, store_all
 from expunge.vocabulary import LARGEST_VERSION
@@ -32,17 +33,21 @@ def put(store: Store, record: Storing, deadline: Deadline) -> bool:
 def set_status(store: Store, pk: str, status: str, version: int | None, deadline: Deadline) -> bool:
     """Move a message to a status; False if what is stored is as new or newer.
 
-    Raises AlreadyDeleted, NotFound, StoreError.
+    Raises AlreadyDeleted, NotFound, Unreadable, StoreError.
     """
     while True:
         row = _read(store, pk, deadline)
-        _refuse_unknown(row["kind"]["S"], status)
-        if not _newer(row, version):
+        with readable():
+            texts = {name: value["S"] for name, value in row.items() if "S" in value}
+            kind, same, newer = texts["kind"], texts["status"] == status, _newer(row, version)
+            new = place(texts | {"status": status})
+        _refuse_unknown(kind, status)
+        if not newer:
             return False
-        if version is None and row["status"]["S"] == status:
+        if version is None and same:
             return True
         try:
-            _update(store, row, status, version, deadline)
+            _update(store, row, {"status": status, **new}, version, deadline)
         except ConditionFailed as refused:
             # Its own write, whose answer got lost, or a writer's who said the same.
             if _shows(refused.found, status, version):
@@ -51,16 +56,17 @@ def set_status(store: Store, pk: str, status: str, version: int | None, deadline
         return True
 
 
-def _update(store: Store, row: Item, status: str, version: int | None, deadline: Deadline) -> None:
-    texts = {name: value["S"] for name, value in row.items() if "S" in value}
-    new = {"status": status, **place(texts | {"status": status})}
+def _update(store: Store, row: Item, new: dict[str, str], version: int | None, deadline: Deadline) -> None:
+    """Give it its new status and place, if it lies where it was read, or is lacking a place as it was."""
     values: Item = {f":{name}": {"S": value} for name, value in new.items()}
-    values |= {f":was_{name}": row[name] for name in _PLACE}
+    values |= {f":was_{name}": row[name] for name in _PLACE if name in row}
     assigned = [f"{'#' if name == 'status' else ''}{name} = :{name}" for name in new]
     if version is not None:
         assigned.append("version = :version")
         values[":version"] = {"N": str(version)}
-    here = " AND ".join(f"{name} = :was_{name}" for name in _PLACE)
+    here = " AND ".join(
+        f"{name} = :was_{name}" if name in row else f"attribute_not_exists({name})" for name in _PLACE
+    )
     store.update(
         row["pk"]["S"],
         keys.MESSAGE,

@@ -1,11 +1,24 @@
 """A stored message as a record again, with what the service added to it."""
 
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from expunge.errors import Unreadable
 from expunge.table.flags import OF_A_DELETION, OF_A_RESTORE
 from expunge.table.items import ENDPOINT
 from expunge.table.records import MESSAGE_KINDS
 from expunge.table.store import Item
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Raise Unreadable where the items of a message are not what they must be."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, zlib.error) as error:
+        raise Unreadable from error
 
 
 def before_payload(metadata: Item) -> dict[str, Any]:
