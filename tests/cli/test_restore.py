@@ -160,7 +160,7 @@ def test_messages_that_a_longer_retention_dated_anew_are_found(
     complete(clock)
     clock.run(30 * 86400)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("purge.settings", lambda: replace(settings(), retention_days=40))
+        patch.setattr("expunge.background.scheduled.settings", lambda: replace(settings(), retention_days=40))
         purge({}, clock.invocation(270))
     assert {each["state_sk"].partition("#")[0] for each in world.items()} != {
         timestamps.millis(clock.began + timedelta(days=30))

@@ -207,17 +207,21 @@ def test_when_the_store_fails_what_was_stored_is_known(
 ) -> None:
     write: Any = world.store.client.transact_write_items
     first = Lock()
+    failed: set[str] = set()
 
     def fail(**arguments: Any) -> Any:
         if first.acquire(blocking=False):
             return write(**arguments)
+        failed.add(arguments["ClientRequestToken"])
         raise failure(code)
 
+    # Four transactions at once: one is written, and when each of the others has failed their time is over.
+    patience = Deadline(lambda: 24_000 if len(failed) < 3 else 0)
     monkeypatch.setattr(world.store.client, "transact_write_items", fail)
     monkeypatch.setattr(storing_module, "LIMIT", 4)
-    rows = storing(*(inbound(n) for n in range(40)))
+    rows = storing(*(inbound(n) for n in range(8)))
     with pytest.raises(error):
-        store_all(world.store, rows, Deadline.within(1))
+        store_all(world.store, rows, Deadline.never(), patience=lambda: patience)
     stored = {item["id"]["S"] for item in table(world)}
     known = {message_id(n) for n, row in enumerate(rows) if row.outcome is Outcome.STORED}
     assert known == stored
