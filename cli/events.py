@@ -102,10 +102,10 @@ def event_of(request: Request, match: Match) -> dict[str, Any]:
 
 
 def _joined(pairs: Headers) -> dict[str, str]:
-    joined: dict[str, str] = {}
+    values: dict[str, list[str]] = {}
     for name, value in pairs:
-        joined[name] = f"{joined[name]},{value}" if name in joined else value
-    return joined
+        values.setdefault(name, []).append(value)
+    return {name: ",".join(each) for name, each in values.items()}
 
 
 def _body(body: bytes, content_type: str) -> tuple[str, bool]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
@@ -40,6 +41,10 @@ class Gateway:
         if scope["type"] != "http":
             return
         started = time.monotonic()
+        if not is_plain(scope):
+            await write_response(send, refused(scope))
+            log.info("%s 400, because it can be read in two ways", scope["method"])
+            return
         try:
             body = await read_body(receive)
         except ConnectionError:
@@ -89,6 +94,25 @@ class Gateway:
 
 
 TOO_LARGE: Final = Response.message(413, "Request Entity Too Large")
+
+
+def is_plain(scope: Message) -> bool:
+    """Whether a request means the same to all who read it.
+
+    HTTP/2 lets pass a target with other characters than a URL has, HTTP/1.1 a body of which two headers tell
+    differently where it ends. The next server could read another request out of it.
+    """
+    target = scope["raw_path"] + scope["query_string"]
+    ends = {name.lower() for name, _ in scope["headers"]} & {b"content-length", b"transfer-encoding"}
+    return re.fullmatch(rb"[!-~]*", target) is not None and len(ends) < 2  # noqa: PLR2004 - both of them
+
+
+def refused(scope: Message) -> Response:
+    """Answer 400, and take nothing more from a connection of HTTP/1.1: what follows may be half a body."""
+    response = Response.message(HTTPStatus.BAD_REQUEST, "Bad Request")
+    if scope["http_version"].startswith("1"):
+        response.headers.append(("connection", "close"))
+    return response
 
 
 async def read_body(receive: Receive) -> bytes | None:

@@ -1,7 +1,6 @@
 """`expunge serve`: the whole service on one machine."""
 
 import asyncio
-import logging
 import os
 import signal
 import socket
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli import demo, server, stand_in
+from cli import demo, log, server, stand_in
 from cli.console.application import About, Console
 from cli.contents import content_bucket_option, create_bucket
 from cli.dynamodb import check_url, client, create_table
@@ -117,8 +116,7 @@ def serve(  # noqa: PLR0913 - an argument an option
       expunge serve --no-demo --load my-records.jsonl
       expunge serve --port 3001 --dynamodb-url http://127.0.0.1:8042
     """  # noqa: D301 - \b is click's: it keeps the lines of the examples
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("cli").setLevel(logging.INFO)
+    log.begin()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end_at_once)
     with ExitStack() as stack:

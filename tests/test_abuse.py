@@ -1,5 +1,6 @@
 """Input that is meant to hurt: it is refused in one sentence, is not logged, and costs no round trip more."""
 
+import importlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from cli.template import functions
 from delete_channel_history import handler as delete_history
 from delete_inbound_message import handler as delete_one
 from delete_inbound_message_batch import handler as delete_batch
@@ -14,11 +16,25 @@ from delete_inbound_messages import handler as delete_all
 from delete_pull_events import handler as delete_events
 from get_deletion import handler as look_up
 from restore_deletion import handler as restore
+from tests import hostile
 from tests.world import INBOUND, KEY, PULL, SUB_KEY, World, call, message_id
 
 Lines = Callable[[], list[dict[str, Any]]]
 
 MEGABYTE = "x" * 1_000_000
+ROUTES = [
+    (f"{method} {path}", importlib.import_module(function.module).handler)
+    for function in functions()
+    for method, path in function.routes
+]
+PATH = {
+    "message_id": message_id(1),
+    "event_id": message_id(1),
+    "id": PULL,
+    "request_id": "req_1",
+    "sub_key": SUB_KEY,
+    "channels": "ch",
+}
 FORGED = 'x\n{"level":"ERROR","message":"forged"}\r\n\x1b[31mforged'
 MARK = "MARKED-SECRET-4711"
 
@@ -174,3 +190,48 @@ def test_nothing_that_is_marked_is_logged_or_repeated(world: World, logged: Line
 
     assert [MARK in json.dumps(reply.body) for reply in replies] == [False] * len(replies)
     assert MARK not in json.dumps(logged())
+
+
+@pytest.mark.parametrize("handler", [delete_batch, restore])
+def test_a_body_that_is_more_than_ids_can_be_is_not_even_read(world: World, handler: Any) -> None:
+    def answered(body: str) -> tuple[int, str, str]:
+        return call(handler, body=body, path={"request_id": "req_1"}).error
+
+    assert answered(" " * 160_000 + "{") == (
+        400,
+        "INVALID_REQUEST",
+        "payload must be at most 160000 bytes long",
+    )
+    assert answered("[" + "[]," * 15_000 + "[]]") == (400, "INVALID_REQUEST", "payload must be valid JSON")
+    assert answered("[" + "[]," * 14_998 + "[]]") == (400, "INVALID_REQUEST", "payload must be a JSON object")
+    assert world.deleted() == set()
+
+
+def test_the_longest_ids_of_the_longest_letters_fit_into_a_body() -> None:
+    ids = ["\N{PARTY POPPER}" * 128] * 100
+
+    assert call(delete_batch, body={"message_ids": ids}).data["not_found_count"] == 100
+    assert call(delete_batch, body={"message_ids": ["[" * 128] * 100}).data["not_found_count"] == 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("route", "handler"), ROUTES, ids=[route for route, _ in ROUTES])
+def test_every_call_answers_whatever_hurts(route: str, handler: Any) -> None:
+    def answered(**request: Any) -> tuple[int, int]:
+        reply = call(handler, route=route, path=PATH, **request)
+        return reply.status, len(json.dumps(reply.body))
+
+    hurting = [
+        *({"query": each} for each in hostile.queries(1_000_000).values()),
+        *({"headers": each} for each in hostile.headers(1_000_000).values()),
+        *({"query": {"auth": each}} for each in hostile.tokens(8_000).values()),
+        *({"body": each} for each in hostile.bodies(10_000_000).values()),
+        {"body": "=" * 1_000_000, "base64": True},
+        {"headers": {"authorization": f"Bearer {KEY}", "idempotency-key": "x" * 1_000_000}},
+    ]
+
+    assert [
+        (status, length)
+        for status, length in (answered(**each) for each in hurting)
+        if status >= 500 or length > 600
+    ] == []

@@ -42,16 +42,16 @@ class Request:
         `once`: joined, it could be taken for one value. Read from the raw query string and nowhere else: a
         filter that got lost would delete too much.
         """
-        joined: dict[str, str] = {}
+        values: dict[str, list[str]] = {}
         try:
             pairs = parse_qsl(self._event["rawQueryString"], keep_blank_values=True, errors="strict")
         except UnicodeError:
             raise InvalidRequest("the query must be percent-encoded UTF-8") from None
         for name, value in pairs:
-            if name in joined and name in once:
+            if name in values and name in once:
                 raise InvalidRequest(f"{name} must be given only once")
-            joined[name] = f"{joined[name]},{value}" if name in joined else value
-        return joined
+            values.setdefault(name, []).append(value)
+        return {name: ",".join(each) for name, each in values.items()}
 
     def raw_query(self) -> str:
         """The query as it was sent: encoded, in that order."""

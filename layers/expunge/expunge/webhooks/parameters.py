@@ -17,6 +17,12 @@ _LONGEST_ID = 128
 # Characters of an unknown name that an answer repeats.
 _SHOWN = 64
 
+# Bytes of a body that is looked into: there is room for 100 ids of 128 characters with each of them escaped,
+# and for 1,000 ids as they are. What is longer, or has more brackets than such ids could, costs many times
+# what a list of ids does before anyone knows that it is none.
+_LARGEST_BODY = 160_000
+_MOST_BRACKETS = 15_000
+
 
 def is_uuid(text: str) -> bool:
     """Whether it is a UUID of any version, in its usual form of 8-4-4-4-12 hexadecimal digits."""
@@ -58,12 +64,23 @@ def _shown(name: str) -> str:
 def read_object(body: Callable[[], bytes]) -> Mapping[str, Any]:
     """Read a JSON object from a body that may not even decode. Raises InvalidRequest."""
     try:
-        value = json.loads(body().decode(), parse_constant=_refuse_constant, object_pairs_hook=_once_each)
+        value = json.loads(
+            _bounded(body()).decode(), parse_constant=_refuse_constant, object_pairs_hook=_once_each
+        )
     except (ValueError, RecursionError):
         raise InvalidRequest("payload must be valid JSON") from None
     if not isinstance(value, dict):
         raise InvalidRequest("payload must be a JSON object")
     return value
+
+
+def _bounded(body: bytes) -> bytes:
+    """Return a body that is quickly read whatever it is. Raises InvalidRequest, ValueError."""
+    if len(body) > _LARGEST_BODY:
+        raise InvalidRequest(f"payload must be at most {_LARGEST_BODY} bytes long")
+    if body.count(b"[") + body.count(b"{") > _MOST_BRACKETS:
+        raise ValueError("nested too much")
+    return body
 
 
 def _refuse_constant(name: str) -> None:
