@@ -159,6 +159,10 @@ PATTERNS = (
     "(?i)" + "[^a]{0,900}",
     "(" * 500 + "a" + ")*" * 500,
     ".{0,500}" * 10,
+    ".{0,50}" * 10,
+    r"\pL" * 900,
+    r"(?i)\pL" + "." * 900,
+    "(?i)" + "[\u0080-\U0010ffff]" * 100,
 )
 """Patterns that take long to compile or to match, or that no engine takes."""
 

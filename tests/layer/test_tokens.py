@@ -216,6 +216,15 @@ def test_entries_of_plain_values_are_taken_apart_and_put_together_again(values: 
     assert cbor.short_map(found) == encoded
 
 
+def test_a_token_of_too_many_items_is_none() -> None:
+    def listing(count: int) -> bytes:
+        return cbor2.dumps({b"res": [0] * count})
+
+    assert len(cbor.entries(listing(2_998))) == 1
+    with pytest.raises(ValueError, match="too many items"):
+        cbor.entries(listing(2_999))
+
+
 @given(st.fixed_dictionaries({}, optional={key.decode(): VALUES for key in FIELDS} | {"uuid": VALUES}))
 def test_fields_of_any_kind_never_crash(changed: dict[str, Any]) -> None:
     token = opened(issued(**changed))
@@ -242,6 +251,24 @@ def test_a_pattern_that_is_made_to_stall_grants_nothing(pattern: str) -> None:
 
     # Backtracking would take years.
     assert token.lacking(["a" * 90, "good-1"], None) in (["a" * 90], ["a" * 90, "good-1"])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "too_slow"),
+    [
+        (r"\pL" * 7, False),
+        (r"\pL" * 8, True),
+        (r"\PL" * 8, True),
+        ("a{500}", False),
+        ("a{0,501}", True),
+        ("(a{2}){499}", True),
+        ("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", False),
+    ],
+)
+def test_after_what_is_slow_to_read_no_pattern_grants_anything(pattern: str, too_slow: bool) -> None:  # noqa: FBT001
+    token = Token(0, None, frozenset(["named"]), ("good-.*", pattern, "better-.*"))
+
+    assert token.lacking(["named", "good-1", "better-1"], None) == (["better-1"] if too_slow else [])
 
 
 @pytest.mark.parametrize("pattern", ["[", r"(a)\1", "(?=a)"])

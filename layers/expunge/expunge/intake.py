@@ -57,6 +57,9 @@ class Body:
         for number, line in enumerate(self.text.split("\n"), start=1):
             if not line.strip():
                 continue
+            if len(self.rejections) >= self.listed and not line.lstrip().startswith("{"):
+                self.rejected += 1  # no object for certain, and what is wrong with it is not told any more
+                continue
             try:
                 record = parse(line.encode(errors="surrogatepass"), content_bucket())
             except BadLine as error:

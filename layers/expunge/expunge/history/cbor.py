@@ -4,9 +4,13 @@ Tokens are maps of plain values. Whatever else CBOR can do (tags, indefinite len
 the end) is refused here in one pass over the bytes.
 """
 
+from collections.abc import Iterator
 from enum import IntEnum
 
 _DEEPEST = 8
+# Names of channels and what is granted in each, all together. A token of 10 KB could hold twice as many
+# items, which would take longer to look over than all else that a refusal takes.
+_MOST_ITEMS = 3_000
 _MOST_ENTRIES = 23
 _MAP_OF_NONE = 0xA0
 _SHORT = 24
@@ -27,9 +31,10 @@ def entries(encoded: bytes) -> list[tuple[bytes, bytes]]:
     if major != _Major.MAP or count > _MOST_ENTRIES:
         raise ValueError("no short map")
     found = []
+    items = iter(range(_MOST_ITEMS))
     for _ in range(count):
-        value_at = _end(encoded, at, _DEEPEST)
-        end = _end(encoded, value_at, _DEEPEST)
+        value_at = _end(encoded, at, _DEEPEST, items)
+        end = _end(encoded, value_at, _DEEPEST, items)
         found.append((encoded[at:value_at], encoded[value_at:end]))
         at = end
     if at != len(encoded):
@@ -42,8 +47,10 @@ def short_map(found: list[tuple[bytes, bytes]]) -> bytes:
     return bytes([_MAP_OF_NONE + len(found)]) + b"".join(key + value for key, value in found)
 
 
-def _end(encoded: bytes, at: int, depth: int) -> int:
-    """Where the item that begins at `at` ends."""
+def _end(encoded: bytes, at: int, depth: int, items: Iterator[int]) -> int:
+    """Where the item that begins at `at` ends; it and each one in it takes one of the `items`."""
+    if next(items, None) is None:
+        raise ValueError("too many items")
     major, argument, at = _head(encoded, at)
     if major in (_Major.BYTES, _Major.TEXT):
         at += argument
@@ -52,9 +59,9 @@ def _end(encoded: bytes, at: int, depth: int) -> int:
     elif major in (_Major.ARRAY, _Major.MAP):
         if depth == 0:
             raise ValueError("too deep")
-        # It may claim to hold any number of items, but each takes a byte or more, so this ends with the data.
+        # It may claim to hold any number of items, but this ends with the data or the items that may be.
         for _ in range(argument * (2 if major == _Major.MAP else 1)):
-            at = _end(encoded, at, depth - 1)
+            at = _end(encoded, at, depth - 1, items)
     elif major == _Major.TAG:
         raise ValueError("tagged")
     return at

@@ -2,7 +2,7 @@
 
 API Gateway also offers a decoded reading, which joins the values of a repeated parameter with commas. It is
 not used here, and a query that could be read in more than one way is refused: a parameter given twice, a name
-that is not written as it is known (``st%61rt``), or a value that is no UTF-8.
+that is not written as it is known (``st%61rt``), or a value that is no percent-encoded UTF-8.
 """
 
 import re
@@ -15,6 +15,7 @@ KNOWN = ("start", "end", "auth", "uuid", "timestamp", "signature", "pnsdk", "req
 
 # The SDKs report in parameters such as l_pub how long earlier requests took.
 _LATENCY = re.compile(r"l_[A-Za-z0-9_.-]*")
+_HALF_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LONGEST_SHOWN = 40
 
 
@@ -37,6 +38,8 @@ def parameters(raw: str) -> dict[str, str]:
 
 
 def _decoded(name: str, value: str) -> str:
+    if _HALF_ENCODED.search(value):
+        raise InvalidRequest(f"{_shown(name)} must be percent-encoded UTF-8")
     try:
         return unquote_to_bytes(value.replace("+", " ")).decode()
     except UnicodeError:

@@ -26,8 +26,12 @@ _BASE64 = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 _SIG = b"\x43sig"
 _SIG_HEAD = b"\x58\x20"  # a byte string of 32 bytes follows
 _SIG_BYTES = 32
-# A bound on compiling as well as on matching: the worst pattern found costs 40 ms for 50 channels.
-_PATTERN_MEMORY = 1 << 20
+# A bound on compiling as well as on matching. It does not bound reading a pattern, so what is slow to read is
+# counted: repetitions with a number, and classes of Unicode, such as \pL, which hold hundreds of ranges.
+_PATTERN_MEMORY = 1 << 19
+_SLOW_TO_READ = re.compile(r"\\[pP]|\{(\d{1,4})(?:,(\d{0,4}))?\}")
+_CLASS_COSTS = 70
+_MOST_REPEATED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,10 @@ def _text(value: Any) -> str:
 
 
 def _unmatched(patterns: Iterable[str], channels: Sequence[str]) -> list[str]:
-    """Give those of the channels that no pattern matches as a whole. One that RE2 refuses matches none."""
+    """Give those of the channels that no pattern matches as a whole.
+
+    One that RE2 refuses matches none, and neither does one that is too slow to read after those before it.
+    """
     import re2  # type: ignore[import-untyped] # noqa: PLC0415 - it has no types; see above
 
     options = re2.Options()
@@ -145,7 +152,11 @@ def _unmatched(patterns: Iterable[str], channels: Sequence[str]) -> list[str]:
     options.log_errors = False
     # All at once, in one automaton: time and memory are bounded together, however many patterns there are.
     together = re2.Set.FullMatchSet(options)
+    left = _MOST_REPEATED
     for pattern in patterns:
+        left -= _cost(pattern)
+        if left < 0:
+            break
         try:
             together.Add(pattern)
         except re2.error:
@@ -155,3 +166,9 @@ def _unmatched(patterns: Iterable[str], channels: Sequence[str]) -> list[str]:
     except re2.error:
         return list(channels)
     return [channel for channel in channels if not together.Match(channel)]
+
+
+def _cost(pattern: str) -> int:
+    """How slow a pattern is to read, in repetitions."""
+    slow = _SLOW_TO_READ.finditer(pattern)
+    return sum(int(each[2] or each[1]) if each[1] else _CLASS_COSTS for each in slow)

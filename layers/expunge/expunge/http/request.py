@@ -13,6 +13,7 @@ from expunge.errors import InvalidRequest
 
 Event = dict[str, Any]
 
+_HALF_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
 
@@ -38,13 +39,16 @@ class Request:
     def query(self, once: Container[str] = ()) -> dict[str, str]:
         """Decoded parameters; those of a repeated one are joined with commas, as the gateway joins them.
 
-        Raises InvalidRequest for what is no UTF-8, and for a parameter that is repeated and may be given only
-        `once`: joined, it could be taken for one value. Read from the raw query string and nowhere else: a
-        filter that got lost would delete too much.
+        Raises InvalidRequest for what is no percent-encoded UTF-8, and for a parameter that is repeated and
+        may be given only `once`: joined, it could be taken for one value. Read from the raw query string and
+        nowhere else: a filter that got lost would delete too much.
         """
         values: dict[str, list[str]] = {}
+        raw = self._event["rawQueryString"]
+        if _HALF_ENCODED.search(raw):
+            raise InvalidRequest("the query must be percent-encoded UTF-8")
         try:
-            pairs = parse_qsl(self._event["rawQueryString"], keep_blank_values=True, errors="strict")
+            pairs = parse_qsl(raw, keep_blank_values=True, errors="strict")
         except UnicodeError:
             raise InvalidRequest("the query must be percent-encoded UTF-8") from None
         for name, value in pairs:
