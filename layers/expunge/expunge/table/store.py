@@ -24,6 +24,8 @@ CLIENT_CONFIG = Config(
     # Half the CPU of a large transaction goes into checking parameters that this package writes itself.
     parameter_validation=False,
     tcp_keepalive=True,
+    # The SDK's own describes the machine, and is written anew, twice, for every request.
+    user_agent="expunge",
 )
 
 CONDITION_FAILED = "ConditionalCheckFailed"
