@@ -64,6 +64,21 @@ bench: install ## measure, and print the tables of benchmarks/README.md
 	.venv/bin/python benchmarks/warm.py
 	.venv/bin/python benchmarks/costs.py
 
+CLIENTS ?= 32
+SECONDS_OF_LOAD ?= 60
+.PHONY: load
+load: install ## let CLIENTS=32 clients call a running service for SECONDS_OF_LOAD=60, and hold its answers to be true
+	.venv/bin/python benchmarks/under_load.py --clients $(CLIENTS) --seconds $(SECONDS_OF_LOAD) $(if $(DYNAMODB_URL),--dynamodb-url $(DYNAMODB_URL))
+
+.venv/bench: .venv/installed requirements-bench.txt
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	@touch $@
+
+.PHONY: compare
+compare: .venv/bench ## measure deletions beside the ways in which it is done without expunge, and draw it (ten minutes and more)
+	.venv/bin/python benchmarks/comparison.py $(if $(DYNAMODB_URL),--dynamodb-url $(DYNAMODB_URL) --engine "DynamoDB Local")
+	.venv/bin/python benchmarks/comparison_picture.py
+
 .PHONY: scale
 scale: install ## simulate what several functions do at a large size, and draw it (ten minutes and more)
 	.venv/bin/python benchmarks/scale.py
@@ -147,6 +162,8 @@ lock: ## pin the newest versions of everything, with hashes
 		--output-file requirements-dev.txt pyproject.toml
 	$(LOCK) --universal --python-version 3.11 --group browser --constraints requirements-dev.txt \
 		--output-file requirements-browser.txt
+	$(LOCK) --universal --python-version 3.11 --group bench --constraints requirements-dev.txt \
+		--output-file requirements-bench.txt
 	echo aws-sam-cli | $(LOCK) --universal --python-version 3.11 --output-file requirements-sam.txt -
 	echo mkdocs-material | $(LOCK) --universal --python-version 3.11 --output-file requirements-docs.txt -
 	echo checkov | $(LOCK) --universal --python-version 3.11 --output-file requirements-checkov.txt -
