@@ -111,13 +111,13 @@ def later(seconds: float) -> str:
     ("fields", "state"),
     [
         ({"progress": Progress.PLANNED}, "planned"),
-        ({"progress": Progress.PLANNED, "plan_expires_at": later(60)}, "planned"),
-        ({"progress": Progress.PLANNED, "plan_expires_at": later(-60)}, "expired"),
-        ({"progress": Progress.EXECUTING, "busy_until": later(60)}, "executing"),
-        ({"progress": Progress.EXECUTING, "busy_until": later(-60)}, "partial"),
+        ({"progress": Progress.PLANNED, "plan_expires_at": later(86_400)}, "planned"),
+        ({"progress": Progress.PLANNED, "plan_expires_at": later(-86_400)}, "expired"),
+        ({"progress": Progress.EXECUTING, "busy_until": later(86_400)}, "executing"),
+        ({"progress": Progress.EXECUTING, "busy_until": later(-86_400)}, "partial"),
         ({"progress": Progress.EXECUTING}, "partial"),
-        ({"progress": Progress.DONE, "plan_expires_at": later(-60)}, "done"),
-        ({"progress": Progress.PARTIAL, "busy_until": later(-60)}, "partial"),
+        ({"progress": Progress.DONE, "plan_expires_at": later(-86_400)}, "done"),
+        ({"progress": Progress.PARTIAL, "busy_until": later(-86_400)}, "partial"),
     ],
 )
 def test_time_alone_ends_plans_and_executions(fields: dict[str, Any], state: str) -> None:
