@@ -7,10 +7,7 @@ import pytest
 
 from cli.events import event_of
 from cli.routes import Match, Routes
-from tests.cli.gateway.running import (
-    function,
-    request,
-)
+from tests.cli.gateway.running import function, request
 
 
 def test_a_request_becomes_an_event_of_payload_format_2() -> None:

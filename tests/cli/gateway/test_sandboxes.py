@@ -13,12 +13,7 @@ import pytest
 
 from cli.gateway import BODY_LIMIT
 from cli.invoke import EVENT_LIMIT, Nursery
-from tests.cli.gateway.running import (
-    NOT_FOUND,
-    TOO_LARGE,
-    Call,
-    World,
-)
+from tests.cli.gateway.running import NOT_FOUND, TOO_LARGE, Call, World
 
 SERVER_ERROR = (500, b'{"message":"Internal Server Error"}')
 

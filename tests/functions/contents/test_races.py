@@ -16,13 +16,7 @@ from expunge.table import keys
 from restore_deletion import handler as restore
 from tests.bucket import Bucket, intercept_all
 from tests.clock import Clock
-from tests.functions.contents.named import (
-    CALLS,
-    named,
-    purged,
-    rows,
-    run,
-)
+from tests.functions.contents.named import CALLS, named, purged, rows, run
 from tests.world import ACCOUNT, Reply, World, call, message_id
 
 

@@ -188,3 +188,13 @@ def test_a_note_says_all_that_is_to_be_known_of_its_deletion(world: World, clock
 def test_a_range_of_nothing_leaves_no_note(world: World) -> None:
     assert delete("ch1", "start=20&end=20").status == 200
     assert world.sweeps() == 0
+
+
+@pytest.mark.usefixtures("slices_of_two")
+def test_more_than_a_slice_is_deleted_slice_by_slice(world: World) -> None:
+    world.channel_messages("ch1", *range(5))
+    world.channel_messages("ch2", *range(4))
+
+    assert delete("ch1,ch2").status == 200
+
+    assert world.history("ch1") == world.history("ch2") == []

@@ -9,6 +9,11 @@ from tests.functions.history.deleting import DELETED, delete
 from tests.world import SUB_KEY, World
 
 
+@pytest.fixture(autouse=True)
+def keyset(world: World) -> None:
+    world.keyset()
+
+
 @pytest.mark.parametrize(
     ("query", "left"),
     [
@@ -96,16 +101,6 @@ def test_a_message_that_is_published_during_the_deletion_stays(
 
     assert delete().status == 200
     assert len(world.history("ch1")) == 1
-
-
-@pytest.mark.usefixtures("slices_of_two")
-def test_more_than_a_slice_is_deleted_slice_by_slice(world: World) -> None:
-    world.channel_messages("ch1", *range(5))
-    world.channel_messages("ch2", *range(4))
-
-    assert delete("ch1,ch2").status == 200
-
-    assert world.history("ch1") == world.history("ch2") == []
 
 
 def test_fifty_channels_are_deleted_at_once(world: World) -> None:

@@ -1,10 +1,17 @@
 """One route, two families: a UUID names an outbound message, any other id one of a linked account."""
 
+import pytest
+
 from delete_message import handler
 from tests.functions.linked.message import ALIAS, GOOD
 from tests.world import World, call
 
 UUID = "01935abc-def0-7123-4567-000000000001"
+
+
+@pytest.fixture(autouse=True)
+def known(world: World) -> None:
+    world.api_key()
 
 
 def test_a_uuid_names_an_outbound_message_and_is_answered_in_its_envelope(world: World) -> None:

@@ -1,0 +1,155 @@
+"""Calls of HookBridge's API in which a function does all that it ever does to the table."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from expunge.http import auth
+from tests.deploy.recorder import Recorder
+from tests.world import KEY, OUTBOUND, PULL, Handler, RunningOut, World, call
+
+Play = Callable[[Handler, World, Recorder, pytest.MonkeyPatch], object]
+
+
+def repeated(handler: Handler, recorder: Recorder, **arguments: Any) -> None:
+    """With an idempotency key: once more, and refused."""
+    headers = {"authorization": f"Bearer {KEY}", "idempotency-key": "key-1"}
+    with recorder.recording():
+        call(handler, headers=headers, **arguments)
+        call(handler, headers=headers, **arguments)
+        refused = headers | {"idempotency-key": "key-2"}
+        assert call(handler, headers=refused, query="unknown=1", **arguments).status == 400
+
+
+def delete_inbound_messages(
+    handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch
+) -> None:
+    world.message(1)
+    with recorder.recording():
+        call(handler)
+        call(handler, query={"inbound_endpoint_id": "01935abc-0000-7000-8000-00000000000a"})
+    world.message(2)
+    with recorder.recording(lost="TransactWriteItems"):
+        assert call(handler, context=RunningOut(seconds=5)).data["deleted"] == 1
+    repeated(handler, recorder)
+
+
+def delete_pull_events(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
+    world.event(1)
+    path = {"id": PULL}
+    with recorder.recording():
+        call(handler, path=path, query={"event_type": "order.created"})
+    world.event(2)
+    with recorder.recording(lost="TransactWriteItems"):
+        assert call(handler, path=path, context=RunningOut(seconds=5)).data["deleted"] == 1
+    repeated(handler, recorder, path=path)
+
+
+def delete_outbound_messages(
+    handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch
+) -> None:
+    world.outbound_message(1)
+    with recorder.recording():
+        call(handler)
+        call(handler, query={"endpoint_id": OUTBOUND})
+    world.outbound_message(2)
+    with recorder.recording(lost="TransactWriteItems"):
+        assert call(handler, context=RunningOut(seconds=5)).data["deleted"] == 1
+    repeated(handler, recorder)
+
+
+def delete_inbound_message_batch(
+    handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch
+) -> None:
+    body = {"message_ids": [world.message(1)]}
+    with recorder.recording(lost="TransactWriteItems"):
+        call(handler, body=body, context=RunningOut(seconds=5))
+    with recorder.recording():
+        assert call(handler, body=body).data["already_deleted_count"] == 1
+    repeated(handler, recorder, body=body)
+
+
+def delete_outbound_message_batch(
+    handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch
+) -> None:
+    body = {"message_ids": [world.outbound_message(1)]}
+    with recorder.recording(lost="TransactWriteItems"):
+        call(handler, body=body, context=RunningOut(seconds=5))
+    with recorder.recording():
+        assert call(handler, body=body).data["already_deleted_count"] == 1
+    repeated(handler, recorder, body=body)
+
+
+def delete_inbound_message(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
+    path = {"message_id": world.message(1)}
+    with recorder.recording(lost="TransactWriteItems"):
+        call(handler, path=path, context=RunningOut(seconds=5))
+    with recorder.recording():
+        assert call(handler, path=path).data["already_deleted"] is True
+    repeated(handler, recorder, path=path)
+
+
+def delete_pull_event(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
+    path = {"id": PULL, "event_id": world.event(1)}
+    with recorder.recording(lost="TransactWriteItems"):
+        call(handler, path=path, context=RunningOut(seconds=5))
+    with recorder.recording():
+        assert call(handler, path=path).data["already_deleted"] is True
+    repeated(handler, recorder, path=path)
+
+
+def delete_pull_event_batch(
+    handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch
+) -> None:
+    body = {"message_ids": [world.event(1)]}
+    with recorder.recording(lost="TransactWriteItems"):
+        call(handler, path={"id": PULL}, body=body, context=RunningOut(seconds=5))
+    with recorder.recording():
+        assert call(handler, path={"id": PULL}, body=body).data["already_deleted_count"] == 1
+    repeated(handler, recorder, path={"id": PULL}, body=body)
+
+
+def a_deletion(world: World, query: str = "") -> dict[str, str]:
+    """Variables of the path to a deletion that nobody has looked at."""
+    world.message(1)
+    handler = import_module("delete_inbound_messages").handler
+    if query:
+        return {"request_id": call(handler, query=query).data["deletion_id"]}
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("expunge.webhooks.filtered.finish", lambda *_: True)
+        return {"request_id": call(handler).headers["x-request-id"]}
+
+
+def unused_key(world: World) -> None:
+    """An API key whose use today has not been noted."""
+    world.used(KEY, "2000-01-01")
+    auth.forget()
+
+
+def list_deletions(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
+    a_deletion(world)
+    unused_key(world)
+    with recorder.recording():
+        assert len(call(handler).data["deletions"]) == 1
+        assert len(call(handler, query="family=inbound").data["deletions"]) == 1
+
+
+def get_deletion(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
+    path = a_deletion(world)
+    unused_key(world)
+    with recorder.recording():
+        assert call(handler, path=path).status == 200
+
+
+def restore_deletion(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
+    path = a_deletion(world)
+    repeated(handler, recorder, path=path)
+
+
+def execute_deletion(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
+    path = a_deletion(world, "dry_run=true")
+    with recorder.recording(lost="TransactWriteItems"):
+        assert call(handler, path=path, context=RunningOut(seconds=5)).data["deleted"] == 1
+    repeated(handler, recorder, path=path)
