@@ -207,6 +207,28 @@ def test_axe_finds_nothing_in_answers_dialogs_and_what_happens(
     assert_readable(page, "events")
 
 
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_axe_finds_nothing_in_the_reference_when_calls_were_made_and_keys_are_shown(
+    page: Page, api: str, scheme: str, width: int
+) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(f"{api}/docs")
+    # One with a choice among its parameters, one with a body, one with a long answer.
+    for path in (
+        "POST /v1/inbound-messages/delete-all",
+        "POST /v1/inbound-messages/delete-batch",
+        "GET /v1/deletions",
+    ):
+        page.get_by_role("button", name=f"Try {path}", exact=True).click()
+        page.locator(".opblock.is-open .live-responses-table").last.wait_for()
+    page.wait_for_function("document.querySelectorAll('.opblock .live-responses-table').length === 3")
+    assert_readable(page, "calls")
+    page.get_by_role("button", name="Authorize").first.click()
+    page.get_by_role("dialog", name="Available authorizations").wait_for()
+    assert_readable(page, "keys")
+
+
 def assert_readable(page: Page, where: str) -> None:
     """axe finds nothing in what is shown, and nothing of it is wider than the screen."""
     axe = importlib.import_module("axe_playwright_python.sync_playwright").Axe()

@@ -45,14 +45,34 @@ const ui = SwaggerUIBundle({
   },
 });
 
-// What a screen reader goes by: landmarks, and headings in order.
+const LEVELS = [
+  ["h3.opblock-tag, .modal-ux h3", "2"],
+  [".opblock-body h4, .modal-ux h4", "3"],
+  [".opblock-body h5, .modal-ux h6", "4"],
+];
+
+// What a screen reader goes by: landmarks, headings in order, and names.
 function arrange() {
   for (const [selector, label] of [[".information-container", "About this API"], [".scheme-container", "Keys"]]) {
     const part = document.querySelector(selector);
     part?.setAttribute("role", "region");
     part?.setAttribute("aria-label", label);
   }
-  for (const tag of document.querySelectorAll("h3.opblock-tag")) tag.setAttribute("aria-level", "2");
+  for (const [selector, level] of LEVELS) {
+    for (const heading of document.querySelectorAll(selector)) heading.setAttribute("aria-level", level);
+  }
+  for (const select of document.querySelectorAll("tr[data-param-name] select")) {
+    select.setAttribute("aria-label", select.closest("tr").dataset.paramName);
+  }
+  for (const answers of document.querySelectorAll(".responses-table")) {
+    const made = answers.closest(".opblock").querySelector("button.try").getAttribute("aria-label");
+    answers.setAttribute("aria-label", made.replace("Try", "Answers of"));
+  }
+  for (const body of document.querySelectorAll(".body-param__text")) body.setAttribute("aria-label", "Request body");
+  for (const text of document.querySelectorAll("pre.microlight")) text.setAttribute("tabindex", "0");
+  document.querySelector(".modal-ux")?.setAttribute("role", "dialog");
+  document.querySelector(".modal-ux")?.setAttribute("aria-label", "Available authorizations");
+  document.querySelector(".close-modal")?.setAttribute("aria-label", "Close");
 }
 
 function parsed(text) {
