@@ -43,7 +43,7 @@ test-all: install ## run the tests, the slow ones and those at full size on real
 browser: .venv/browser ## set up what tests the pages in a Chromium that is installed
 
 .PHONY: check
-check: install .venv-sam/installed ## format, lint, types and template
+check: install .venv/bench .venv-sam/installed ## format, lint, types and template
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
