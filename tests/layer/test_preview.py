@@ -50,6 +50,17 @@ def test_what_is_due_is_counted_to_the_millisecond_and_what_was_erased_whatever_
     }
 
 
+def test_what_was_restored_is_not_counted_though_the_bin_still_shows_it(world: World) -> None:
+    world.message(1, **DUE)
+    world.store.client.update_item(
+        TableName=world.store.table,
+        Key={"pk": {"S": keys.message("INBOUND", ACCOUNT, message_id(1))}, "sk": {"S": keys.MESSAGE}},
+        UpdateExpression="REMOVE deleted_at, deleted_by, delete_request_id, purge_at",
+    )
+
+    assert preview(world.store, RULE, Deadline.never()) == NONE
+
+
 def test_a_count_that_runs_out_of_time_says_that_more_remains(world: World) -> None:
     world.message(1, **DUE)
     left = chain([24_000] * 2, repeat(0))  # as the work begins, and as the holds are read

@@ -198,7 +198,7 @@ def test_a_conflict_without_end_ends_with_the_time(store: Store, answers: Callab
     answers(*[cancelled(CONFLICT)] * 1000)
     transaction = Transaction([Row("a")])
 
-    with pytest.raises(Throttled):
+    with pytest.raises(Throttled, match=r"^TransactionConflict$"):
         commit(store, transaction, Deadline(iter(range(24_000, 0, -100)).__next__))
 
     assert transaction.in_doubt == []
