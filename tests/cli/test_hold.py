@@ -137,7 +137,7 @@ def test_what_is_not_there_yet_is_held_and_it_is_said(world: World, capsys: Capt
     keyset = ["--sub-key", "sub-c-9", "--channel", "ch1"]
     for arguments, missing in (
         (account, ["account acc_9", f"endpoint {INBOUND}", f"message {message_id(1)}"]),
-        (keyset, ["sub key sub-c-9", "a live message in channel ch1"]),
+        (keyset, ["sub key sub-c-9", "live message in channel ch1"]),
         (["--sub-key", SUB_KEY, "--message", "ch1:1"], [f"sub key {SUB_KEY}", "message ch1:1"]),
     ):
         assert hold("place", *arguments, "--reason", "case 12") == 0

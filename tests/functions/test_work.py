@@ -8,17 +8,15 @@ from itertools import islice
 from random import Random
 from typing import Any
 
-import boto3
 import pytest
 
-import work as function
 from expunge import settings as deployment
 from expunge import timestamps, timetokens
 from expunge.background import rounds, worker
 from expunge.background.rounds import Asker
 from expunge.background.tasks import MalformedTask, Task
 from expunge.deadline import Deadline
-from expunge.deletions import brakes, holding, purging, runs, share
+from expunge.deletions import brakes, holding, runs, share
 from expunge.deletions.brakes import Brakes
 from expunge.deletions.covered import Covered
 from expunge.deletions.purged import Purged
@@ -29,48 +27,12 @@ from expunge.history.notes import Sweep
 from expunge.table import keys
 from expunge.table.store import store
 from purge import run as purge
-from tests.clock import Clock, SlowStore
+from tests.clock import Clock
 from tests.disturbances import pause_with_the_next_transaction
+from tests.functions.spread import DELETED, WORKERS, Queue, done, purged, too_short
 from tests.world import ACCOUNT, SUB_KEY, Context, World, message_id
 
-DELETED = {
-    "deleted_at": "2026-04-02T00:00:00.000Z",
-    "deleted_by": "key_1",
-    "delete_request_id": "req_1",
-    "purge_at": "2026-05-02T00:00:00.000Z",
-}
 MESSAGES = 16
-WORKERS = 5
-
-
-class Queue:
-    """The work queue, from which a test takes what it likes."""
-
-    def __init__(self) -> None:
-        self.sqs: Any = boto3.client("sqs")
-        self.url = self.sqs.create_queue(QueueName="work")["QueueUrl"]
-
-    def take(self) -> list[str]:
-        """Everything that is in it now, delayed or not, in the order in which it was sent."""
-        bodies = []
-        while found := self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages"):
-            bodies += [message["Body"] for message in found]
-            for message in found:
-                self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
-        return bodies
-
-
-@pytest.fixture
-def queue(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
-    del world
-    queue = Queue()
-    monkeypatch.setenv("WORK_QUEUE_URL", queue.url)
-    monkeypatch.setenv("WORK_CONCURRENCY", str(WORKERS))
-    for cached in (deployment.work_queue, deployment.work_concurrency):
-        cached.cache_clear()
-    yield queue
-    for cached in (deployment.work_queue, deployment.work_concurrency):
-        cached.cache_clear()
 
 
 @pytest.fixture
@@ -79,30 +41,6 @@ def due(world: World) -> World:
     for number in range(MESSAGES):
         world.message(number, **DELETED)
     return world
-
-
-def too_short(clock: Clock) -> dict[str, Any]:
-    """A scheduled run whose time does not suffice."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(purging, "ROWS", 1)
-        SlowStore(clock, 1, patch, ["transact_write_items"])
-        result = purge({}, clock.invocation(24))
-    assert result["remaining"] is True
-    return result
-
-
-def done(body: str, context: Context | None = None) -> dict[str, Any]:
-    reply: dict[str, Any] = function.handler({"Records": [{"body": body}]}, context or Context())
-    return reply
-
-
-def purged(world: World) -> int:
-    return sum("purged_at" in item for item in all_items(world))
-
-
-def all_items(world: World) -> list[Any]:
-    items: list[Any] = world.store.client.scan(TableName=world.store.table)["Items"]
-    return items
 
 
 def test_a_run_that_ends_in_time_sends_no_task(due: World, queue: Queue) -> None:

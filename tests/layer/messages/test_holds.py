@@ -37,7 +37,7 @@ def test_what_is_held_is_not_purged_until_it_is_released(messages: Messages) -> 
 def test_a_hold_says_what_is_not_there_yet_and_refuses_what_can_never_be(messages: Messages) -> None:
     made = messages.hold(sub_key=SUB_KEY, channel="later", reason="case 12", hold_id="hold_12")
 
-    assert made["not_there"] == ["a live message in channel later"]
+    assert made["not_there"] == ["live message in channel later"]
     assert messages.hold(sub_key=SUB_KEY, channel="later", reason="case 12", hold_id="hold_12") == made
     with pytest.raises(ValueError, match="a channel belongs to a sub key"):
         messages.hold(account_id=ACCOUNT, channel="ch", reason="case 12")

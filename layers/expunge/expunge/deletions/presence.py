@@ -32,7 +32,7 @@ def _missing(store: Store, covered: Covered, deadline: Deadline) -> Iterator[str
     if not _any(store, deadline, [(keys.keyset(sub_key), keys.KEYSET)]):
         yield f"sub key {sub_key}"
     if covered.channel is not None and not _channel_there(store, sub_key, covered.channel, deadline):
-        yield f"a live message in channel {covered.channel}"
+        yield f"live message in channel {covered.channel}"
     for each in covered.messages:
         channel, timetoken = parted(each)
         pk = keys.channel_message(sub_key, channel, timetokens.order(timetoken))
