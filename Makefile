@@ -57,6 +57,7 @@ format: install ## put the code into its one format
 .PHONY: bench
 bench: install ## measure, and print the tables of benchmarks/README.md
 	.venv/bin/python benchmarks/deletion.py
+	.venv/bin/python benchmarks/loading.py
 	.venv/bin/python benchmarks/contention.py
 	.venv/bin/python benchmarks/records.py
 	.venv/bin/python benchmarks/purging.py

@@ -147,7 +147,9 @@ class Client:
         answer = json.loads(reply.data)
         # Of a linked message that another client's request is deleting, the API says so by 503.
         in_flight = answer.get("type") == "errors/service_unavailable"
-        if took > LONGEST or (reply.status >= 500 and not in_flight) or isinstance(answer.get("error"), dict):
+        broken = reply.status >= 500 and not in_flight
+        partial = reply.status == 200 and isinstance(answer.get("error"), dict)
+        if took > LONGEST or broken or partial:
             self._book.complain(f"{endpoint}: {reply.status} after {took:.1f} s: {reply.data[:300]!r}")
         return reply.status, answer
 

@@ -1,22 +1,14 @@
-"""What deleting a thousand webhook messages takes, and what loading them takes.
+"""What deleting a thousand webhook messages takes.
 
 The DynamoDB (ministack, or what --dynamodb-url names) is a process of its own, so the CPU measured is the
 client's. Figures are compared within one run; the last column says what must hold.
 """
 
-import json
 import os
-import subprocess
-import sys
-import tempfile
 import time
-import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -30,20 +22,15 @@ import delete_inbound_messages
 import delete_pull_events
 from benchmarks.harness import Row, show
 from cli.dynamodb import client, create_table
-from cli.load import load_files
 from expunge.deletions.soft_delete import Deletion, Target
 from expunge.table import keys
 from expunge.table.search import Partition
 from expunge.table.store import store
-from expunge.table.storing import AT_ONCE, MAX_BYTES
 from expunge.vocabulary import INBOUND_STATUSES
-from tests.engines.tenant import TABLE, Tenant, chunks, puts_of
+from tests.engines.tenant import TABLE, Tenant
 from tests.world import Context, call
 
 ROUNDS = 5
-
-IN_FLIGHT = 2 * AT_ONCE * MAX_BYTES / 1e6
-"""Megabytes of the transactions that `load` has on their way: whether all are full at once is chance."""
 
 
 @dataclass
@@ -85,7 +72,6 @@ def main(url: str, others: int) -> Iterator[Row]:
     create_table(dynamodb, TABLE)
     yield from round_trips_and_cpu(dynamodb)
     yield from flat_reads(dynamodb, others)
-    yield from loading(dynamodb, url)
 
 
 def delete_all(tenant: Tenant, **query: str) -> None:
@@ -214,96 +200,6 @@ def among(tenant: Tenant, others: int) -> Iterator[dict[str, Any]]:
         flags = dead if number % 2 else {}
         yield tenant.message(number, status="failed_permanent" if flags else "succeeded", **flags)
         yield tenant.event(number, event_type="order.created" if flags else "order.paid", **flags)
-
-
-def loading(dynamodb: Any, url: str) -> Iterator[Row]:
-    """Compare `load` with unconditional batch writes of ready-made items, then load twenty times as much."""
-    with tempfile.TemporaryDirectory() as folder:
-        once, twenty = Path(folder, "once.jsonl"), Path(folder, "twenty.jsonl")
-        write_file(twenty, 40_000)
-        brief = Path(folder, "brief.jsonl")
-        yield compared(dynamodb, once, "2,000 messages of 20 KB", lambda: write_file(once, 2000))
-        yield compared(dynamodb, brief, "3,000 of 80 bytes", lambda: write_file(brief, 3000, lines=1))
-        small, large = peak_mb_of_load(once, url), peak_mb_of_load(twenty, url)
-        yield Row(
-            f"peak memory of loading {megabytes(once)}; {megabytes(twenty)}",
-            f"{small:.0f} MB; {large:.0f} MB",
-            f"at most {IN_FLIGHT:.0f} MB more: what is on its way",
-            large <= small + IN_FLIGHT,
-        )
-
-
-def compared(dynamodb: Any, path: Path, what: str, write: Callable[[], None]) -> Row:
-    """Load a file of new messages and write the items of another one, in turns."""
-    ours, plain = [], []
-    for _ in range(ROUNDS):
-        write()
-        with path.open() as file:
-            puts = [{"PutRequest": write["Put"]} for line in file for write in puts_of(json.loads(line))]
-        _, clock = cpu_of(partial(batch_writes, dynamodb, puts))
-        plain.append(clock)
-        write()
-        _, clock = cpu_of(lambda: load_files(dynamodb, TABLE, [path]))
-        ours.append(clock)
-    ratio = median(plain) / median(ours)
-    return Row(
-        f"load of {what}, checked; unconditional batch writes of 25 ready-made items",
-        f"{median(ours):.2f} s; {median(plain):.2f} s: {ratio:.2f} times as fast",
-        "at least 0.3; the aim is 0.8",
-        ratio >= 0.3,
-    )
-
-
-def megabytes(path: Path) -> str:
-    """Size of a file."""
-    return f"{path.stat().st_size / 1e6:.0f} MB"
-
-
-# Not getrusage's figure: that begins with the memory of the process that started this one.
-LOAD = """
-import sys
-from cli.main import run
-status = run(["load", *sys.argv[1:]])
-with open("/proc/self/status") as lines:
-    print(next(line.split()[1] for line in lines if line.startswith("VmHWM:")))
-sys.exit(status)
-"""
-
-
-def peak_mb_of_load(path: Path, url: str) -> float:
-    """Most memory that a process of its own takes for `expunge load` (on Linux)."""
-    command = [sys.executable, "-c", LOAD, str(path), "--dynamodb-url", url]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - our own command
-    return int(done.stdout.split()[-1]) / 1024
-
-
-def write_file(path: Path, count: int, lines: int = 250) -> None:
-    """Write so many new messages with payloads that compress as JSON does, of 80 bytes a line."""
-    account, endpoint = f"acc_{uuid.uuid4().hex}", str(uuid.uuid4())
-    with path.open("w") as file:
-        for number in range(count):
-            payload = [
-                {"id": str(uuid.UUID(int=number * 97 + n)), "type": "order", "n": n} for n in range(lines)
-            ]
-            record = {
-                "kind": "inbound_message",
-                "account_id": account,
-                "id": Tenant.id(number),
-                "inbound_endpoint_id": endpoint,
-                "status": "succeeded",
-                "received_at": "2026-04-01T00:00:00Z",
-                "payload": payload,
-            }
-            file.write(json.dumps(record) + "\n")
-
-
-def batch_writes(dynamodb: Any, puts: Sequence[Any]) -> None:
-    """Write items without conditions, as many at once as `load` has on their way."""
-    with ThreadPoolExecutor(4) as pool:
-        for _ in pool.map(
-            lambda some: dynamodb.batch_write_item(RequestItems={TABLE: some}), chunks(puts, 25)
-        ):
-            pass
 
 
 @click.command()

@@ -161,16 +161,28 @@ def _reply(message: bytes) -> Any:
     return json.loads(content["reply"])
 
 
+def starting_at_once() -> asyncio.Semaphore:
+    """As many sandboxes as there are processors may start: more at once would all start too late."""
+    return asyncio.Semaphore(os.cpu_count() or 1)
+
+
 class Invoker:
     """Invokes one function: in a warm sandbox if one is free, else in a new one, up to a limit."""
 
     def __init__(
-        self, nursery: Nursery, function: Function, environment: Mapping[str, str], limit: int = SANDBOXES
+        self,
+        nursery: Nursery,
+        function: Function,
+        environment: Mapping[str, str],
+        limit: int = SANDBOXES,
+        starts: asyncio.Semaphore | None = None,
     ) -> None:
+        """Invoke that function; `starts` is held while a sandbox of one of those that share it starts."""
         self.function = function
         self._nursery = nursery
         self._environment = environment
         self._turns = asyncio.Semaphore(limit)
+        self._starts = starts or starting_at_once()
         self._idle: list[Sandbox] = []
 
     async def invoke(self, event: Any) -> Any:
@@ -179,12 +191,17 @@ class Invoker:
         if len(body) > EVENT_LIMIT:
             raise EventTooLargeError
         async with self._turns:
-            sandbox = self._warm() or await self._nursery.start(self.function, self._environment)
+            sandbox = self._warm() or await self._another()
             try:
                 return await sandbox.invoke(body, self.function.timeout)
             finally:
                 if sandbox.alive:
                     self._idle.append(sandbox)
+
+    async def _another(self) -> Sandbox:
+        async with self._starts:
+            # One may have become free meanwhile.
+            return self._warm() or await self._nursery.start(self.function, self._environment)
 
     def _warm(self) -> Sandbox | None:
         while self._idle:

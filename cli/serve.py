@@ -17,7 +17,7 @@ from cli.contents import content_bucket_option, create_bucket
 from cli.dynamodb import check_url, client, create_table
 from cli.embedded import Embedded
 from cli.environment import environment
-from cli.invoke import Invoker, Nursery
+from cli.invoke import Invoker, Nursery, starting_at_once
 from cli.service import Service, shards_of
 from cli.template import Function, cors, default_table_name, functions
 from expunge.table.store import Store
@@ -150,9 +150,10 @@ def serve(  # noqa: PLR0913 - an argument an option
         click.echo(f"expunge listening on {url}")
         chosen = {"CONTENT_BUCKET": content_bucket}
         chosen |= {} if retention_days is None else {"RETENTION_DAYS": str(retention_days)}
+        starts = starting_at_once()
         invokers = {
             function.name: Invoker(
-                nursery, function, own | chosen | stand_in.environment(url, provider_url, own)
+                nursery, function, own | chosen | stand_in.environment(url, provider_url, own), starts=starts
             )
             for function, own in _environments(dynamodb_url, store.meta.region_name, verbose=verbose)
         }

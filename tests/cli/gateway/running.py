@@ -8,7 +8,7 @@ from typing import Any
 
 from cli.events import Request, Response
 from cli.gateway import Gateway, Message
-from cli.invoke import Invoker, Nursery
+from cli.invoke import SANDBOXES, Invoker, Nursery
 from cli.template import NO_CORS, Cors, Function
 
 NOT_FOUND = (404, b'{"message":"Not Found"}')
@@ -139,13 +139,13 @@ class World:
         browsers: Cors = NO_CORS,
         **limits: int,
     ) -> Any:
-        timeout = limits.pop("timeout", 10)
+        timeout, limit = limits.get("timeout", 10), limits.get("limit", SANDBOXES)
         routes = ("POST", f"/{name}"), ("POST", f"/{name}/{{id}}"), ("ANY", f"/{name}/any/{{id}}")
         subject = function(*routes, name=name.title(), code=self.folder, timeout=timeout)
         environment = {**os.environ, "NAME": name, "AWS_REGION": "eu-west-1"}
 
         async def run() -> Any:
-            gateway = Gateway({subject.name: Invoker(self.nursery, subject, environment, **limits)}, browsers)
+            gateway = Gateway({subject.name: Invoker(self.nursery, subject, environment, limit)}, browsers)
             try:
                 return await scenario(gateway)
             finally:
