@@ -62,6 +62,8 @@ bench: install ## measure, and print the tables of benchmarks/README.md
 	.venv/bin/python benchmarks/records.py
 	.venv/bin/python benchmarks/purging.py
 	.venv/bin/python benchmarks/refusal.py
+	.venv/bin/python benchmarks/hostile.py
+	.venv/bin/python benchmarks/enumeration.py
 	.venv/bin/python benchmarks/warm.py
 	.venv/bin/python benchmarks/costs.py
 
@@ -107,9 +109,21 @@ deploy: build ## build, then deploy to AWS, asking for every parameter
 	.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-checkov.txt
 	@touch $@
 
+# So do pip-audit and what writes bills of materials.
+.venv-audit/installed: requirements-audit.txt
+	$(PYTHON) -m venv --clear .venv-audit
+	.venv-audit/bin/$(RECENT_PIP)
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-audit.txt
+	@touch $@
+
 .PHONY: audit
-audit: .venv-checkov/installed ## hold the template to checkov's rules; exceptions are in .checkov.yaml
+audit: install .venv-checkov/installed .venv-audit/installed ## hold the template to checkov's rules, the layer to known vulnerabilities
 	.venv-checkov/bin/checkov
+	.venv/bin/python supply/vulnerabilities.py .venv-audit/bin/pip-audit
+
+.PHONY: sbom
+sbom: install .venv-audit/installed ## write what the layer carries to .aws-sam/layer.cdx.json (CycloneDX)
+	.venv/bin/python supply/materials.py .venv-audit/bin/cyclonedx-py .aws-sam/layer.cdx.json
 
 # What builds the site is of no use to anything else, so it lives apart as well.
 .venv-docs/installed: requirements-docs.txt
@@ -168,6 +182,7 @@ lock: ## pin the newest versions of everything, with hashes
 	echo aws-sam-cli | $(LOCK) --universal --python-version 3.11 --output-file requirements-sam.txt -
 	echo mkdocs-material | $(LOCK) --universal --python-version 3.11 --output-file requirements-docs.txt -
 	echo checkov | $(LOCK) --universal --python-version 3.11 --output-file requirements-checkov.txt -
+	printf 'cyclonedx-bom\npip-audit\n' | $(LOCK) --universal --python-version 3.11 --output-file requirements-audit.txt -
 	echo schemathesis | $(LOCK) --universal --python-version 3.11 --output-file requirements-schemathesis.txt -
 	echo mutmut | $(LOCK) --universal --python-version 3.11 --constraints requirements-dev.txt \
 		--output-file requirements-mutation.txt -

@@ -7,6 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from cli.template import functions
 from delete_channel_history import handler as delete_history
@@ -14,6 +16,7 @@ from delete_inbound_message import handler as delete_one
 from delete_inbound_message_batch import handler as delete_batch
 from delete_inbound_messages import handler as delete_all
 from delete_pull_events import handler as delete_events
+from expunge.table.store import store
 from get_deletion import handler as look_up
 from restore_deletion import handler as restore
 from tests import hostile
@@ -215,6 +218,36 @@ def test_the_longest_ids_of_the_longest_letters_fit_into_a_body() -> None:
 
     assert call(delete_batch, body={"message_ids": ids}).data["not_found_count"] == 100
     assert call(delete_batch, body={"message_ids": ["[" * 128] * 100}).data["not_found_count"] == 100
+
+
+REFUSED: Any = {
+    "Error": {"Code": "ValidationException", "Message": f"{MARK} is not valid"},
+    "ResponseMetadata": {"HTTPStatusCode": 400},
+}
+QUOTING = [
+    ClientError(REFUSED, "GetItem"),
+    ResponseParserError(f"Unable to parse response: {MARK}"),
+    KeyError(MARK),
+    RuntimeError(MARK),
+]
+
+
+@pytest.mark.parametrize("error", QUOTING, ids=[type(each).__name__ for each in QUOTING])
+def test_an_error_that_quotes_what_was_sent_or_read_is_logged_by_its_kind(
+    logged: Lines, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def failing(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(store().client, "_make_api_call", failing)
+
+    replies = [call(handler, route=route, path=PATH) for route, handler in ROUTES]
+
+    assert {reply.status for reply in replies} <= {404, 500, 503}
+    lines = logged()
+    assert all(type(error).__name__ in line["exception"] for line in lines if line["level"] == "ERROR")
+    assert MARK not in json.dumps([reply.body for reply in replies])
+    assert MARK not in json.dumps(lines)
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ FLOORS = (
         "settings",
         "deadline",
         "telemetry",
+        "tracebacks",
         "timestamps",
         "timetokens",
         "cache",

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-logger = Logger()
+from expunge.tracebacks import Unquoted
+
+logger = Logger(logger_formatter=Unquoted())
 
 
 def count(family: str, **counts: int) -> None:
