@@ -27,13 +27,16 @@ install: .venv/installed ## set everything up in .venv
 run: install ## start the API with demo records on http://127.0.0.1:3000, or with PORT=3001 DYNAMODB_PORT=8001
 	@exec .venv/bin/expunge serve $(if $(PORT),--port $(PORT)) $(if $(DYNAMODB_PORT),--dynamodb-port $(DYNAMODB_PORT))
 
+# Tests start many processes: these need not compile the same modules each time, even where Python is told to.
+test test-all: export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: test
 test: install ## run the tests (a minute and a half on two cores)
 	.venv/bin/python -m pytest --numprocesses 2 -m "not engine and not slow"
 
 .PHONY: test-all
 test-all: install ## run the tests, the slow ones and those at full size on real engines too
-	.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup --hypothesis-profile=at-length
+	.venv/bin/python -m pytest --numprocesses 2 --hypothesis-profile=at-length
 
 .venv/browser: .venv/installed requirements-browser.txt
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-browser.txt

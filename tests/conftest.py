@@ -1,5 +1,6 @@
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import boto3
 import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # it has no types
 
 from tests.as_deployed import environment
 
@@ -42,12 +44,20 @@ refusals.install()
 shortcut.install()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, where two processes run the tests, what shares an engine or one `sam build`."""
-    for item in items:
-        if item.get_closest_marker("engine") is not None:
-            folder = item.path.parent.name
-            item.add_marker(pytest.mark.xdist_group(folder if folder == "deploy" else item.path.name))
+class _ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc] # likewise
+    """Gives all tests of a file to one process, and those files too that share what takes long to start.
+
+    These are the clients of one running service, and what looks at what one `sam build` made.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path, _, _ = nodeid.partition("::")
+        return path.rpartition("/")[0] if re.search(r"/deploy/|_client\.py", path) else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Say which tests go to which of the processes that run them."""
+    return _ByWhatIsShared(config, log)
 
 
 @pytest.fixture(autouse=True)
