@@ -360,6 +360,40 @@ def test_records_are_inserted_until_one_proves_to_be_there(
     ]
 
 
+def test_a_record_that_is_never_taken_settles_no_other_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one transaction DynamoDB refuses one record's condition and can never take another."""
+    put(world, inbound(1, version=1))
+    real = world.store.client.transact_write_items
+    outcomes: list[list[Outcome]] = []
+
+    def transact(**arguments: Any) -> Any:
+        texts = [json.dumps(entry, default=repr) for entry in arguments["TransactItems"]]
+        if not any(message_id(9) in text for text in texts):
+            return real(**arguments)
+        code = {True: "ValidationError", False: "None"}
+        reasons = [{"Code": code[message_id(9) in text]} for text in texts]
+        if message_id(1) in texts[0] and "attribute_not_exists(pk)" in texts[0]:
+            reasons[0] = {"Code": "ConditionalCheckFailed"}
+        response: Any = {
+            "Error": {"Code": "TransactionCanceledException"},
+            "ResponseMetadata": {"HTTPStatusCode": 400},
+            "CancellationReasons": reasons,
+        }
+        raise ClientError(response, "TransactWriteItems")
+
+    monkeypatch.setattr(world.store.client, "transact_write_items", transact)
+    rows = storing(inbound(1, version=2), inbound(2), inbound(9), inbound(3))
+    with pytest.raises(Unavailable, match="ValidationError"):
+        store_all(
+            world.store, rows, Deadline.never(), lambda some: outcomes.append([r.outcome for r in some])
+        )
+
+    assert [row.outcome for row in rows] == [Outcome.STORED, Outcome.STORED, Outcome.OPEN, Outcome.STORED]
+    assert outcomes == [[Outcome.STORED] * 3]
+
+
 def test_an_inserted_message_is_as_an_updated_one(world: World) -> None:
     records = [inbound(1, payload={"a": 1}, version=3), linked(), channel(17_000_000_000_000_000)]
     found = []

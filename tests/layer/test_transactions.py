@@ -114,6 +114,23 @@ def test_rows_of_unequal_length_are_told_apart_by_their_own_items(
     assert sent.items[1] == ["a0", "c0", "c1", "d0"]
 
 
+@pytest.mark.parametrize("reasons", [(REFUSED, "ValidationError", FINE), (FINE, "ValidationError", REFUSED)])
+def test_a_row_that_is_never_taken_leaves_those_open_that_are_not_settled(
+    store: Store, answers: Callable[..., Sent], reasons: Sequence[str]
+) -> None:
+    """What was told that it is refused is not written again by whoever writes the rest in smaller parts."""
+    rows = [Row("a"), Row("b"), Row("c")]
+    transaction = Transaction(rows)
+    answers(cancelled(*reasons))
+
+    with pytest.raises(Unavailable, match="ValidationError"):
+        commit(store, transaction)
+
+    told = {row.name for row in rows if row.outcome != "open"}
+    assert told == {rows[reasons.index(REFUSED)].name}
+    assert {row.name for row in transaction.open} == {"a", "b", "c"} - told
+
+
 def test_what_is_left_after_rows_were_taken_out_has_a_token_of_its_own(
     store: Store, answers: Callable[..., Sent]
 ) -> None:

@@ -83,8 +83,10 @@ class Transaction(Generic[RowT]):
                         ClientRequestToken=token,
                     )
             except FAILURES as error:
-                refused, conflicting = _told_apart(rows, entries, error)
+                refused, conflicting, hopeless = _told_apart(rows, entries, error)
                 self.open = _without(self.open, refused)
+                if hopeless:
+                    raise Unavailable(hopeless[0]) from error
                 contested += conflicting
                 if not refused and not conflicting:
                     retry.failed(error)
@@ -119,14 +121,15 @@ class Transaction(Generic[RowT]):
 
 def _told_apart(
     rows: Sequence[RowT], entries: Sequence[Sequence[Any]], error: Exception
-) -> tuple[list[RowT], list[RowT]]:
+) -> tuple[list[RowT], list[RowT], list[str]]:
     """Find the rows whose condition failed and those that met another writer, from a cancelled transaction.
 
-    Raises Unavailable if the store will never take one of the others.
+    Of the others, give the codes that say that the store will never take one of them.
     """
     reasons = iter(_reasons(error))
     refused: list[RowT] = []
     contested: list[RowT] = []
+    hopeless: list[str] = []
     for row, each in zip(rows, entries, strict=True):
         own = [reason for _, reason in zip(each, reasons, strict=False)]  # takes no reason too many
         failed = [reason for reason in own if reason["Code"] == CONDITION_FAILED]
@@ -134,11 +137,11 @@ def _told_apart(
         if failed:
             row.refused(failed[0].get("Item"))
             refused.append(row)
-        elif hopeless := [code for code in codes if not is_transient(code)]:
-            raise Unavailable(hopeless[0]) from error
+        elif never := [code for code in codes if not is_transient(code)]:
+            hopeless += never
         elif any(map(is_conflict, codes)):
             contested.append(row)
-    return refused, contested
+    return refused, contested, hopeless
 
 
 def _without(rows: Sequence[RowT], others: Sequence[RowT]) -> list[RowT]:
