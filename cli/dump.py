@@ -2,7 +2,6 @@
 
 import json
 import sys
-import zlib
 from collections.abc import Callable, Iterator
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -17,8 +16,9 @@ from cli.listing import Columns, Format, Row, format_option, number, print_rows
 from expunge.errors import Unreadable
 from expunge.table import keys
 from expunge.table.flags import is_tombstone
+from expunge.table.json_text import compact, read
 from expunge.table.records import MESSAGE_KINDS
-from expunge.table.shown import after_payload, before_payload, readable
+from expunge.table.shown import after_payload, before_payload, payload, readable
 from expunge.table.store import Item
 
 if TYPE_CHECKING:
@@ -190,10 +190,19 @@ def line(metadata: Item, content: Item | None) -> bytes:
     with readable():
         parts = [_members(before_payload(metadata))]
         if content is not None:
-            parts.append(b'"payload":' + zlib.decompress(content["payload"]["B"]))
+            parts.append(b'"payload":' + _on_one_line(payload(content)))
         if added := after_payload(metadata):
             parts.append(_members(added))
     return b"{" + b",".join(parts) + b"}\n"
+
+
+def _on_one_line(text: bytes) -> bytes:
+    """Give JSON as it is, or without blanks where another writer has spread it over lines.
+
+    Raises ValueError for what is no JSON.
+    """
+    value = read(text)
+    return compact(value) if b"\n" in text or b"\r" in text else text
 
 
 def _members(fields: dict[str, Any]) -> bytes:

@@ -6,17 +6,18 @@ that meanwhile, nothing is written.
 """
 
 import json
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from expunge import timestamps
+from expunge.errors import Unreadable
 from expunge.table import keys
 from expunge.table.items import ENDPOINT, items
+from expunge.table.json_text import read
 from expunge.table.records import MESSAGE_KINDS, BadLine, Message, parse
+from expunge.table.shown import payload, readable
 from expunge.table.store import Item, key
-from expunge.vocabulary import MAX_PAYLOAD
 
 Writes = Sequence[Mapping[str, Any]]
 """Elements of ``TransactItems`` that lack their ``TableName``."""
@@ -72,12 +73,11 @@ def _left_behind(pk: str, content: Item, wrong: str, still: str) -> Fault:
 
 def _readable(content: Item) -> bool:
     try:
-        inflating = zlib.decompressobj()
-        text = inflating.decompress(content["payload"]["B"], MAX_PAYLOAD + 1)
-        json.loads(text)
-    except (KeyError, TypeError, ValueError, RecursionError, zlib.error):
+        with readable():
+            read(payload(content))
+    except Unreadable:
         return False
-    return inflating.eof
+    return True
 
 
 def _of_record(pk: str, metadata: Item) -> Iterator[Fault]:

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from cli.dump import line
 from cli.dynamodb import soon
-from expunge import timestamps, timetokens
+from expunge import timestamps
+from expunge.errors import Unreadable
 from expunge.table import keys
-from expunge.table.records import MESSAGE_KINDS
 from expunge.table.retries import repeat
 from expunge.table.store import Item, Page, Store
 
@@ -90,7 +90,8 @@ def overview(store: Store) -> dict[str, Any]:
             family, state = item["pk"]["S"].partition("#")[0].lower(), _state(item)
             counted[family][state] += 1
             if state == "bin":
-                next_purge = min(next_purge or "~", item["purge_at"]["S"])
+                dated = _texts(item, "purge_at").values()
+                next_purge = min(dated if next_purge is None else (next_purge, *dated), default=None)
         if page.start is not None and time.monotonic() > end:
             complete = False
             break
@@ -101,6 +102,7 @@ def overview(store: Store) -> dict[str, Any]:
 def one(store: Store, pk: str) -> dict[str, Any]:
     """Give a message with its content, as `expunge dump` prints it; what is left of it if it was purged.
 
+    Of one that another writer has spoilt, give what a list shows, and `unreadable`, a sentence that says so.
     Raises BadQuestion if there is none, StoreError.
     """
     page = store.query(
@@ -113,9 +115,12 @@ def one(store: Store, pk: str) -> dict[str, Any]:
     metadata = items.get(keys.MESSAGE)
     if metadata is None or not _is_message(pk):
         raise BadQuestion("there is no such message any more")
-    if metadata.get("kind", {}).get("S") not in MESSAGE_KINDS or "purged_at" in metadata:
+    if "purged_at" in metadata:
         return row(metadata)
-    record: dict[str, Any] = json.loads(line(metadata, items.get(keys.CONTENT)))
+    try:
+        record: dict[str, Any] = json.loads(line(metadata, items.get(keys.CONTENT)))
+    except Unreadable as error:
+        return {"unreadable": str(error), **row(metadata)}
     return record
 
 
@@ -127,14 +132,18 @@ def row(item: Item) -> dict[str, Any]:
     if which.channel is None:
         told["account_id"] = which.owner
     else:
-        told |= {"sub_key": which.owner, "channel": which.channel, "at": _time_of(which.id)}
-    for name in _TIMES:
-        if name in item:
-            told["at"] = item[name]["S"]
-    told |= {name: item[name]["S"] for name in _TOLD if name in item}
-    if "keep_until" in item:
-        told["keep_until"] = timestamps.millis(datetime.fromtimestamp(int(item["keep_until"]["N"]), UTC))
+        told |= {"sub_key": which.owner, "channel": which.channel, "at": _moment(which.id, 10**7)}
+    for at in _texts(item, *_TIMES).values():
+        told["at"] = at
+    told |= _texts(item, *_TOLD)
+    if until := item.get("keep_until", {}).get("N"):
+        told["keep_until"] = _moment(until)
     return told
+
+
+def _texts(item: Item, *names: str) -> dict[str, str]:
+    """Those of an item's attributes that are texts: another writer may have left others."""
+    return {name: item[name]["S"] for name in names if "S" in item.get(name, ())}
 
 
 def _state(item: Item) -> str:
@@ -143,12 +152,12 @@ def _state(item: Item) -> str:
     return "bin" if "deleted_at" in item else "live"
 
 
-def _time_of(timetoken: str) -> str:
+def _moment(number: str, in_a_second: int = 1) -> str:
+    """The time that is so long after 1970; the number itself if that is no time."""
     try:
-        seconds = timetokens.parse(timetoken) // 10**7
-        return timestamps.millis(datetime.fromtimestamp(seconds, UTC))
-    except (OverflowError, ValueError, OSError):  # beyond the year 9999
-        return timetoken
+        return timestamps.millis(datetime.fromtimestamp(int(number) // in_a_second, UTC))
+    except (OverflowError, ValueError, OSError):  # beyond the year 9999, or another writer's
+        return number
 
 
 def _is_message(pk: str) -> bool:

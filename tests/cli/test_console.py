@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -136,6 +137,55 @@ def test_a_message_is_shown_with_its_content_as_dump_prints_it(console: Console,
     shown = ask(console, f"/console/message?key={row['key'].replace('#', '%23')}").json
     assert (shown["kind"], shown["id"]) == ("inbound_message", message_id(1))
     assert shown["payload"] == {"text": HOSTILE}
+
+
+@pytest.mark.parametrize(
+    ("sk", "spoilt"),
+    [
+        (keys.MESSAGE, {"kind": {"S": "postcard"}}),
+        (keys.MESSAGE, {"status": {"N": "1"}, "received_at": {"BOOL": True}}),
+        (keys.CONTENT, {"payload": {"B": b"no zlib"}}),
+        (keys.CONTENT, {"payload": {"B": zlib.compress(b"no JSON")}}),
+    ],
+)
+def test_a_message_that_another_writer_has_spoilt_is_shown_as_far_as_it_can_be_read(
+    console: Console, world: World, sk: str, spoilt: dict[str, Any]
+) -> None:
+    world.message(1)
+    world.message(2)
+    place = {"pk": {"S": keys.message("INBOUND", ACCOUNT, message_id(1))}, "sk": {"S": sk}}
+    table, client = world.store.table, world.store.client
+    before = client.get_item(TableName=table, Key=place).get("Item", {})
+    client.put_item(TableName=table, Item=before | place | spoilt)
+
+    rows = ask(console, "/console/messages?family=inbound&state=live").json["messages"]
+    assert {row["id"] for row in rows} == {message_id(1), message_id(2)}
+    [row] = [row for row in rows if row["id"] == message_id(1)]
+    assert ask(console, f"/console/message?key={row['key'].replace('#', '%23')}").json == row | {
+        "unreadable": "The message cannot be read; `expunge check` says what is wrong with it"
+    }
+
+
+def test_what_is_dated_by_no_time_is_counted_and_listed(console: Console, world: World) -> None:
+    """Another writer may leave flags that lack something, or numbers that are no times."""
+    deleted(world, 1)
+    dated = ask(console, "/console/overview").json["next_purge"]
+    gone = {"purged_at": {"S": "2026-04-05T14:23:11.000Z"}, "keep_until": {"N": "1E+30"}}
+    for number, flags in (
+        (2, {"deleted_at": {"N": "1"}}),
+        (3, {"deleted_at": {"S": "yesterday"}}),
+        (4, gone),
+    ):
+        pk = keys.message("INBOUND", ACCOUNT, message_id(number))
+        item = {"pk": {"S": pk}, "sk": {"S": keys.MESSAGE}, **flags}
+        world.store.client.put_item(TableName=world.store.table, Item=item)
+
+    counted = ask(console, "/console/overview").json
+    assert counted["families"]["inbound"] == {"live": 0, "bin": 3, "gone": 1}
+    assert counted["next_purge"] == dated
+    assert len(ask(console, "/console/messages?family=inbound&state=bin").json["messages"]) == 3
+    [row] = ask(console, "/console/messages?family=inbound&state=gone").json["messages"]
+    assert float(row["keep_until"]) == 1e30
 
 
 @pytest.mark.parametrize(

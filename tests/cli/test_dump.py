@@ -1,4 +1,5 @@
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,36 @@ def test_records_that_cannot_be_read_are_left_out_and_counted(
     assert len(out.splitlines()) == 2
     assert set(out.splitlines()) < MESSAGES
     assert err == "expunge: 2 records left out that cannot be read; `expunge check` names them.\n"
+
+
+@pytest.mark.parametrize(
+    "text", [b"no JSON", b"", b'"p","status":"forged"', b"NaN", b'"' + 2**20 * b"x" + b'"']
+)
+def test_content_that_is_no_payload_is_left_out_and_found_by_check(
+    loaded: World, capsys: pytest.CaptureFixture[str], text: bytes
+) -> None:
+    put_content(loaded, text)
+
+    assert run(["dump", "--dynamodb-url", "aws", "--kind", "pull_event", "--state", "deleted"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.partition(";")[0]) == ("", "expunge: 1 record left out that cannot be read")
+    assert run(["check", "--dynamodb-url", "aws"]) == 1
+    assert "content that cannot be read" in capsys.readouterr().out
+
+
+def test_content_that_another_writer_has_spread_over_lines_is_printed_on_one(
+    loaded: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_content(loaded, b'\n"p"\r\n')
+
+    assert printed(capsys, "--state", "deleted") == {DELETED}
+
+
+def put_content(world: World, text: bytes) -> None:
+    """Give the deleted message content as another writer might."""
+    pk = f"PULL#acc_1#{ENDPOINT}#01961e00-0000-7000-8000-000000000202"
+    item: Any = {"pk": {"S": pk}, "sk": {"S": "CONTENT"}, "payload": {"B": zlib.compress(text)}}
+    world.store.client.put_item(TableName=world.store.table, Item=item)
 
 
 def printed(capsys: pytest.CaptureFixture[str], *options: str) -> set[str]:

@@ -6,7 +6,8 @@ from delete_channel_history import handler as delete_history
 from expunge.deletions.soft_delete import Shortfall
 from expunge.errors import OutOfTime
 from expunge.history import passes
-from expunge.messages import AlreadyDeleted, Messages
+from expunge.messages import AlreadyDeleted, Messages, Unreadable
+from expunge.table import keys
 from tests.layer.messages.records import PUBLISHED, SPOKEN, timetokens_of
 from tests.world import SUB_KEY, World, call
 
@@ -52,6 +53,29 @@ def test_a_writer_is_told_of_a_deletion_that_is_still_under_way_and_changes_noth
     messages.restore(request_id, sub_key=SUB_KEY)
     assert messages.get("channel_message", **SPOKEN) == PUBLISHED
     assert messages.put(PUBLISHED | {"payload": "new"}) is True
+
+
+@pytest.mark.parametrize("lost", ["timetoken", "channel"])
+def test_a_message_that_cannot_be_read_hides_no_other_while_history_is_deleted(
+    world: World, messages: Messages, lost: str
+) -> None:
+    world.channel_messages("ch1", 10, 11, 12, 13)
+    left_to_the_background("start=11")
+    pk = keys.channel_message(SUB_KEY, "ch1", f"{12:019d}")
+    world.store.client.update_item(
+        TableName=world.store.table,
+        Key={"pk": {"S": pk}, "sk": {"S": keys.MESSAGE}},
+        UpdateExpression=f"REMOVE {lost}",
+    )
+
+    assert timetokens_of(messages) == [11, 13]
+    spoilt = {"sub_key": SUB_KEY, "channel": "ch1", "timetoken": "12"}
+    with pytest.raises(Unreadable):
+        messages.get("channel_message", **spoilt)
+    with pytest.raises(Unreadable):
+        messages.is_deleted("channel_message", **spoilt)
+    assert messages.put(PUBLISHED | spoilt) is True
+    assert timetokens_of(messages) == [11, 12, 13]
 
 
 def test_a_restore_ends_what_is_left_in_the_background(world: World, messages: Messages) -> None:

@@ -216,6 +216,8 @@ def damaged(world: World, update: str, **values: str) -> None:
         ("REMOVE #status", {}),
         ("SET version = :text", {"text": "5"}),
         ("SET received_at = :text", {"text": "yesterday"}),
+        ("SET kind = :text", {"text": "postcard"}),
+        ("SET kind = :text", {"text": "linked_message"}),
     ],
 )
 def test_a_record_that_cannot_be_read_is_told_as_that(

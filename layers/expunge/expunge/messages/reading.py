@@ -6,7 +6,6 @@ meant, so whoever reads the keyset's notes before a message knows whether that o
 
 import logging
 import time
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -22,7 +21,7 @@ from expunge.table import keys
 from expunge.table.json_text import read as read_json
 from expunge.table.records import ChannelMessage
 from expunge.table.search import Found, Partition, Range, oldest_first
-from expunge.table.shown import after_payload, before_payload, readable
+from expunge.table.shown import after_payload, before_payload, payload, readable
 from expunge.table.store import Item, Store
 from expunge.webhooks.families import FAMILIES
 from expunge.webhooks.filters import INBOUND_FILTERS, OUTBOUND_FILTERS, PULL_FILTERS, Form
@@ -62,22 +61,22 @@ def get(store: Store, pk: str, deadline: Deadline) -> Record | None:
 
 
 def is_deleted(store: Store, pk: str, deadline: Deadline) -> bool:
-    """Whether it is deleted; False for what was never there. Raises StoreError."""
+    """Whether it is deleted; False for what was never there. Raises Unreadable, StoreError."""
     sweeps = _sweeps(store, pk, deadline)
     rows = store.get_batch([(pk, keys.MESSAGE)], deadline, _ATTRIBUTES)
     return any(_deleted(row, sweeps) for row in rows)
 
 
 def is_covered(store: Store, record: ChannelMessage, deadline: Deadline) -> bool:
-    """Whether a message that is to be put is covered by a deletion that is under way. Raises StoreError.
+    """Whether a message that is to be put is covered by a deletion that is under way.
 
-    What is stored decides; if nothing is, the date of the new one.
+    What is stored decides; if nothing is, the date of the new one. Raises Unreadable, StoreError.
     """
     pk = IDENTITY[record.kind].pk(record.sub_key, record.channel, record.timetoken)
     sweeps = _sweeps(store, pk, deadline)
     rows = store.get_batch([(pk, keys.MESSAGE)], deadline, _ATTRIBUTES) if sweeps else []
     new = {"channel": {"S": record.channel}, "timetoken": {"S": record.timetoken}}
-    return any(_deleted(row, sweeps) for row in rows or [new])
+    return any(_deleted(row | new, sweeps) for row in rows or [{}])
 
 
 class Live:
@@ -160,9 +159,11 @@ class Live:
             items = _by_key(store, some, deadline)
             for pk in some:
                 row = items.get((pk, keys.MESSAGE))
-                if row is None or not self._matches(row) or _deleted(row, sweeps):
+                if row is None or not self._matches(row):
                     continue
                 try:
+                    if _deleted(row, sweeps):
+                        continue
                     record = _record(row, items.get((pk, keys.CONTENT)))
                 except Unreadable:
                     # One that another writer has spoilt must not hide all that come after it.
@@ -216,10 +217,11 @@ def _sweeps(store: Store, pk: str, deadline: Deadline) -> Sequence[Sweep]:
 def _deleted(row: Item, sweeps: Sequence[Sweep]) -> bool:
     if {"deleted_at", "purged_at"} & set(row):
         return True
-    return any(sweep.covers(row) for sweep in sweeps)
+    with readable():
+        return any(sweep.covers(row) for sweep in sweeps)
 
 
 def _record(row: Item, content: Item | None) -> Record:
     with readable():
-        payload = {} if content is None else {"payload": read_json(zlib.decompress(content["payload"]["B"]))}
-        return {**before_payload(row), **payload, **after_payload(row)}
+        held = {} if content is None else {"payload": read_json(payload(content))}
+        return {**before_payload(row), **held, **after_payload(row)}

@@ -1,7 +1,5 @@
 """Changing messages: conditionally, so that a writer who races a deletion loses and is told."""
 
-from typing import Any
-
 from expunge.deadline import Deadline
 from expunge.errors import AlreadyDeleted, NotFound
 from expunge.table import keys
@@ -39,9 +37,11 @@ def set_status(store: Store, pk: str, status: str, version: int | None, deadline
         row = _read(store, pk, deadline)
         with readable():
             texts = {name: value["S"] for name, value in row.items() if "S" in value}
-            kind, same, newer = texts["kind"], texts["status"] == status, _newer(row, version)
+            rule = MESSAGE_KINDS[texts["kind"]].rules()["status"]
+            same, newer = texts["status"] == status, _newer(row, version)
             new = place(texts | {"status": status})
-        _refuse_unknown(kind, status)
+        if status not in rule.names:
+            raise ValueError(f"status must be {rule.must_be}")
         if not newer:
             return False
         if version is None and same:
@@ -93,12 +93,6 @@ def _read(store: Store, pk: str, deadline: Deadline) -> Item:
     if {"deleted_at", "purged_at"} & set(rows[0]):
         raise AlreadyDeleted
     return rows[0]
-
-
-def _refuse_unknown(kind: str, status: Any) -> None:
-    rule = MESSAGE_KINDS[kind].rules()["status"]
-    if status not in rule.names:
-        raise ValueError(f"status must be {rule.must_be}")
 
 
 def _newer(row: Item, version: int | None) -> bool:

@@ -10,6 +10,7 @@ from expunge.table.flags import OF_A_DELETION, OF_A_RESTORE
 from expunge.table.items import ENDPOINT
 from expunge.table.records import MESSAGE_KINDS
 from expunge.table.store import Item
+from expunge.vocabulary import MAX_PAYLOAD
 
 
 @contextmanager
@@ -32,6 +33,18 @@ def before_payload(metadata: Item) -> dict[str, Any]:
     if "content_url" in metadata:
         fields["content_url"] = metadata["content_url"]["S"]
     return fields
+
+
+def payload(content: Item) -> bytes:
+    """The JSON that the content of a message holds, if it is no longer than a payload may be.
+
+    Raises KeyError, TypeError, ValueError or zlib.error for what is no content.
+    """
+    inflating = zlib.decompressobj()
+    text = inflating.decompress(content["payload"]["B"], MAX_PAYLOAD + 1)
+    if not inflating.eof:
+        raise ValueError("it is too long, or not all of it is there")
+    return text
 
 
 def after_payload(metadata: Item) -> dict[str, str]:
