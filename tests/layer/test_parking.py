@@ -27,10 +27,11 @@ def ago(long: timedelta) -> str:
         (Waiting(1001, ago(SECOND)), False),
         (Waiting(1001, ago(DAY)), False),
         (Waiting(1001, ago(DAY + SECOND)), True),
-        # A hold was released after they were looked through, or so shortly before that it may not have shown.
-        (Waiting(1001, ago(SECOND), ago(181 * SECOND)), False),
-        (Waiting(1001, ago(SECOND), ago(180 * SECOND)), True),
-        (Waiting(0, ago(SECOND), ago(SECOND)), True),
+        # A hold was released since, or a run saw that so shortly before that it may not have shown.
+        (Waiting(1001, ago(SECOND), "release_1", "release_1", ago(181 * SECOND)), False),
+        (Waiting(1001, ago(SECOND), "release_1", "release_1", ago(180 * SECOND)), True),
+        (Waiting(1001, ago(SECOND), "release_2", "release_1", ago(DAY)), True),
+        (Waiting(0, ago(SECOND), "release_1"), True),
         (Waiting(0, "", ago(DAY)), True),
     ],
 )
