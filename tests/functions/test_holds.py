@@ -291,6 +291,61 @@ def test_however_many_are_held_what_is_due_goes_and_what_is_released_as_well_in_
     assert world.items() == []
 
 
+@pytest.fixture
+def slowly(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at those that wait takes 160 seconds, and they are not so few that each run looks."""
+    monkeypatch.setattr(parking, "_FEW", 0)
+    query = store().client.query
+
+    def slow(**arguments: Any) -> Any:
+        if arguments["ExpressionAttributeValues"][":pk"]["S"] in keys.parked_shards():
+            clock.run(10)
+        return query(**arguments)
+
+    monkeypatch.setattr(store().client, "query", slow)
+
+
+@pytest.mark.usefixtures("slowly")
+def test_a_run_that_could_not_look_at_all_that_is_released_says_that_some_remain(
+    world: World, clock: Clock, logged: Logged
+) -> None:
+    for number in range(40):
+        world.message(number, **DUE)
+    hold_id = hold(world, account_id=ACCOUNT)
+    purge(clock)
+    release(world, hold_id)
+
+    reply = handler({}, clock.invocation(120))
+
+    assert waiting(world)
+    assert reply["remaining"] is True
+    lines = [line for line in logged() if line.get("family") == "purge"]
+    assert [line["OldestDueAge"] for line in lines if "OldestDueAge" in line][1:] != [[0]]
+
+
+@pytest.mark.usefixtures("slowly")
+def test_the_time_that_what_is_due_leaves_goes_to_what_is_released(world: World, clock: Clock) -> None:
+    for number in range(40):
+        world.message(number, **DUE)
+    hold_id = hold(world, account_id=ACCOUNT)
+    handler({}, clock.invocation(270))
+    release(world, hold_id)
+
+    assert handler({}, clock.invocation(270)) == {"purged": 40, "resumed": 0, "remaining": False}
+    assert world.items() == []
+
+
+@pytest.mark.usefixtures("slowly")
+def test_what_is_still_held_and_not_all_looked_at_does_not_remain(world: World, clock: Clock) -> None:
+    for number in range(40):
+        world.message(number, **DUE)
+    hold(world, account_id=ACCOUNT)
+    handler({}, clock.invocation(270))
+    clock.run(86_400)
+
+    assert handler({}, clock.invocation(120)) == {"purged": 0, "resumed": 0, "remaining": False, "held": 40}
+
+
 def test_a_hold_that_is_placed_during_a_run_is_in_force_half_a_minute_later(
     world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,12 +55,16 @@ class Waiting(NamedTuple):
             return False
         if not self.looked_at or 0 < self.messages <= _FEW:
             return True
+        return self.may_be_released or now - timestamps.parse(self.looked_at) > _DAILY
+
+    @property
+    def may_be_released(self) -> bool:
+        """Whether a hold was released, and no run has looked through all of them long enough after that."""
         if self.released_at != self.seen_release:
             return True
-        looked_at = timestamps.parse(self.looked_at)
-        if self.seen_at and looked_at < timestamps.parse(self.seen_at) + _SETTLED:
-            return True
-        return now - looked_at > _DAILY
+        if not self.seen_at or not self.looked_at:
+            return False
+        return timestamps.parse(self.looked_at) < timestamps.parse(self.seen_at) + _SETTLED
 
     def looked_through(self, began_at: str) -> "Waiting":
         """What is to be noted by a run that began then to look through all of them."""

@@ -107,6 +107,9 @@ class _Run:
         self._tally = Tally()
         self._under_way: dict[Future[None], list[Due]] = {}
         self._oldest: str | None = None
+        self._half = deadline.to_end() / 2
+        self._looked_at: str | None = None
+        """Since when all that wait have been looked at, once that is so."""
         self._sure = True
         """Whether all that was sent was answered: else more may be gone than was counted."""
 
@@ -114,15 +117,18 @@ class _Run:
         """Remove what is due, and of what waited for the end of a hold what does not have to any more."""
 
         def remove() -> None:
-            if self._whole:
-                self._look_through(Due)
+            waiting = self._that_wait(Due)
+            self._look_through(waiting, self._half)
             self._remove_all(self._due())
+            if self._tally.waiting.may_be_released:
+                # Of those for which half of the time did not suffice, some may be due.
+                self._look_through(waiting, 0)
 
         return self._do(remove)
 
     def return_released(self) -> Purged:
         """Only put back what need not wait any more."""
-        return self._do(lambda: self._look_through(Released))
+        return self._do(lambda: self._look_through(self._that_wait(Released), self._half))
 
     def _do(self, what: Callable[[], None]) -> Purged:
         stopped: StoreError | Braked | None = None
@@ -142,32 +148,36 @@ class _Run:
         left, stays = tally.say_what_is_left()
         return Purged(tally.removed, tally.dated_anew, self._oldest, stopped, tally.held, left, stays)
 
-    def _look_through(self, kind: type[Due]) -> None:
-        """All that were set aside because they were held, due or not, if it is time to look at them again.
+    def _look_through(self, waiting: Iterator[Due], until: float) -> None:
+        """Go on with these until they end, or only so many seconds are left.
 
-        It takes half of the time at most, lest what is held keep what is due from being removed. Where that
-        does not suffice, the next run begins with others.
+        It takes half of the time at most before what is due is removed, lest what is held keep that from
+        going. Where that does not suffice, the next run begins with others.
         """
+
+        def in_time() -> Iterator[Due]:
+            for each in waiting:
+                yield each
+                if self._deadline.to_end() <= until:
+                    return
+
+        self._remove_all(in_time())
+        self._tally.looked_at = self._looked_at
+
+    def _that_wait(self, kind: type[Due]) -> Iterator[Due]:
+        """All that were set aside because they were held, due or not, if it is time to look at them again."""
         began = timestamps.now()
-        if not self._tally.waiting.to_be_looked_at(began):
+        if not self._whole or not self._tally.waiting.to_be_looked_at(began):
             return
-        half = self._deadline.to_end() / 2
-        searching = Deadline(lambda: int(1000 * (self._deadline.to_end() - half))).for_searching()
+        searching = self._deadline.for_searching()
         shards = keys.parked_shards()
         first = chance.randrange(len(shards))
         shards = [*shards[first:], *shards[:first]]
-        try:
-            for at in range(0, len(shards), _AT_ONCE):
-                self._remove_all(self._that_wait(shards[at : at + _AT_ONCE], kind, searching))
-        except OutOfTime:
-            if self._deadline.for_searching().to_start() <= 0:
-                raise
-        else:
-            self._tally.looked_at = timestamps.millis(began)
-
-    def _that_wait(self, shards: Sequence[str], kind: type[Due], searching: Deadline) -> Iterator[Due]:
-        for found in oldest_first(self._store, self._pool, _partitions(shards), Range(), PAGE, searching):
-            yield kind(found, self._rule)
+        for at in range(0, len(shards), _AT_ONCE):
+            some = _partitions(shards[at : at + _AT_ONCE])
+            for found in oldest_first(self._store, self._pool, some, Range(), PAGE, searching):
+                yield kind(found, self._rule)
+        self._looked_at = timestamps.millis(began)
 
     def _due(self) -> Iterator[Due]:
         """From its shards at once: an index's partition takes only so many writes a second.
