@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from expunge import settings as deployment
 from expunge import timestamps, timetokens
@@ -165,6 +166,34 @@ def test_what_is_released_while_work_is_spread_goes_from_the_next_run_on(
     for body in queue.take():
         done(body)
     assert purged(due) == MESSAGES + 1
+
+
+def test_a_store_that_fails_while_work_is_spread_is_told_as_that(
+    due: World, queue: Queue, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_one = Covered(account_id=ACCOUNT, messages=(message_id(0),))
+    holding.place(due.store, of_one, reason="r", by="b", deadline=Deadline.never())
+    clock.run(61)
+    too_short(clock)
+    for body in queue.take():
+        done(body)
+    due.message(MESSAGES, **DELETED)
+    clock.run(300)
+    query = store().client.query
+
+    def fail(**arguments: Any) -> Any:
+        if arguments["ExpressionAttributeValues"][":pk"]["S"] in keys.parked_shards():
+            raise ClientError(
+                {"Error": {"Code": "AccessDeniedException"}, "ResponseMetadata": {"HTTPStatusCode": 400}},  # type: ignore[typeddict-item] # the rest is not read
+                "Query",
+            )
+        return query(**arguments)
+
+    monkeypatch.setattr(store().client, "query", fail)
+
+    with pytest.raises(PurgeFailed, match="Stopped after 0 messages"):
+        purge({}, clock.invocation(270))
+    assert len(queue.take()) == WORKERS
 
 
 def test_what_is_held_is_counted_while_work_is_spread(due: World, queue: Queue, clock: Clock) -> None:

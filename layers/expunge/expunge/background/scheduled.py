@@ -72,7 +72,8 @@ class _Scheduled:
     def _leave_to_others(self, left: Left) -> Purged:
         """Only see to what was held and is not any more, which workers do not look for."""
         back = return_released(self._store, self._now, settings().retention_days, self._deadline)
-        return back._replace(oldest=left.oldest, stopped=OutOfTime() if left.oldest else back.stopped)
+        stopped = back.stopped or (OutOfTime() if left.oldest else None)
+        return back._replace(oldest=left.oldest, stopped=stopped)
 
     def _hand_over(self, swept: Resumed, purged: Purged, *, purging: bool) -> None:
         """Have others do what there was no time for."""
