@@ -52,7 +52,7 @@ _SIZE: Final = (
 _CLIENTS: Final = (
     Panel("time until all are answered", "seconds", _seconds),
     Panel("client CPU of all", "cpu", _seconds),
-    Panel("write units of all", "written", _number),
+    Panel("calls of all", "calls", _number),
     Panel(f"reported, of {MESSAGES:,} messages", "reported", _number),
 )
 
@@ -100,7 +100,7 @@ def _graph(place: tuple[int, int], panel: Panel, along: str, found: Sequence[Lin
     yield f'  <text class="name" x="{left}" y="{top}">{panel.name}</text>'
     for column in columns:
         yield f'  <path class="grid" d="M{x(column):.0f} {top + 20}v{height}"/>'
-        shown = f"{column:,}"
+        shown = f"{column:,} {along}" if column == columns[-1] else f"{column:,}"
         yield f'  <text x="{x(column):.0f}" y="{top + height + 38}" text-anchor="middle">{shown}</text>'
     for value in _ticks(low, high):
         yield f'  <path class="grid" d="M{left} {y(value):.0f}h{width}"/>'
@@ -111,8 +111,9 @@ def _graph(place: tuple[int, int], panel: Panel, along: str, found: Sequence[Lin
             for line in found
             if line["way"] == way and line[panel.figure]
         ]
-        path = "L".join(f"{across:.0f} {up:.0f}" for across, up in points)
-        yield f'  <path class="curve" stroke="{colour}" d="M{path}"/>'
+        if points:
+            path = "L".join(f"{across:.0f} {up:.0f}" for across, up in points)
+            yield f'  <path class="curve" stroke="{colour}" d="M{path}"/>'
         for across, up in points:
             yield f'  <circle cx="{across:.0f}" cy="{up:.0f}" r="3.5" fill="{colour}"/>'
 
@@ -135,7 +136,7 @@ def _told(panel: Panel, along: str, found: Sequence[Line]) -> str:
     figures = [
         f"{line['way']} {panel.shown(float(f'{line[panel.figure]:.3g}'))}"
         for line in found
-        if line[along] == last
+        if line[along] == last and line[panel.figure]
     ]
     return f"{panel.name} with {last:,} {along}: {', '.join(figures)}"
 
@@ -153,15 +154,20 @@ def table(about: Mapping[str, Any]) -> str:
     for way in _COLOURS:
         [one] = [line for line in found if line["way"] == way and line.get("others") == others]
         [crowd] = [line for line in found if line["way"] == way and line.get("clients") == clients]
+        written = _number(one["written"]) if one["written"] else "not told"
         rows.append(
             f"| {way} | {one['calls']:,.0f} | {one['seconds']:.2f} s | {one['cpu']:.2f} s"
-            f" | {one['written']:,.0f} | {one['read']:,.0f} | {crowd['reported']:,.0f} |"
+            f" | {written} | {one['read']:,.0f} | {crowd['reported']:,.0f} |"
         )
     return (
         "\n".join(rows)
         + f"\n\n{about['date']}, {about['machine']}, {about['engine']} in a process of its own,"
-        f" with a load of {about['load']:g}; medians of {about['rounds']}.\n"
+        f" with a load of {about['load']:g}; {_rounds(about['rounds'])}.\n"
     )
+
+
+def _rounds(number: int) -> str:
+    return "each measured once" if number == 1 else f"medians of {number}"
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ Each calls the endpoints by chance, with filters that overlap, and notes what do
 
 import json
 import random
+import re
 import threading
 import time
 import uuid
@@ -42,6 +43,10 @@ class Book:
     balance: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By family and id: how often reported as deleted, less how often as restored."""
     wrong: list[str] = field(default_factory=list)
+    stopped: int = 0
+    """Answers that say that they stopped early, which is what the API says when time is up."""
+    in_doubt: int = 0
+    """Messages that these answers said may have been deleted or restored as well."""
     stretches: list[range] = field(default_factory=list)
     """Timetokens that requests for the channel's history covered."""
 
@@ -49,6 +54,13 @@ class Book:
         """Note what was not as it must be."""
         with self.lock:
             self.wrong.append(wrong)
+
+    def stopped_early(self, message: str) -> None:
+        """Note an answer that says so, and how many messages it is not sure of."""
+        doubt = re.search(r"Up to (\d+) more", message)
+        with self.lock:
+            self.stopped += 1
+            self.in_doubt += int(doubt[1]) if doubt else 0
 
     def took(self, endpoint: str, status: int, seconds: float) -> None:
         """Note an answer."""
@@ -147,9 +159,9 @@ class Client:
         answer = json.loads(reply.data)
         # Of a linked message that another client's request is deleting, the API says so by 503.
         in_flight = answer.get("type") == "errors/service_unavailable"
-        broken = reply.status >= 500 and not in_flight
-        partial = reply.status == 200 and isinstance(answer.get("error"), dict)
-        if took > LONGEST or broken or partial:
+        if reply.status == 200 and isinstance(answer.get("error"), dict):
+            self._book.stopped_early(answer["error"]["message"])
+        if took > LONGEST or (reply.status >= 500 and not in_flight):
             self._book.complain(f"{endpoint}: {reply.status} after {took:.1f} s: {reply.data[:300]!r}")
         return reply.status, answer
 
@@ -159,6 +171,7 @@ class Client:
             f"{family}: delete-all", "POST", self._delete_all(family, random.choice((5, 50, 500)))
         )
         self._deleted(family, status, answer)
+        self._note(family, answer)
 
     def _delete_all(self, family: str, limit: int) -> str:
         named = ",".join(random.sample(STATUSES[family], random.choice((1, 2, 3))))
@@ -183,7 +196,6 @@ class Client:
         if data["deleted"] != len(ids) or len(set(ids)) != len(ids):
             self._book.complain(f"{family}: delete-all reported {data['deleted']} and {len(ids)} ids")
         self._book.flagged(family, ids)
-        self._note(family, answer)
 
     def _note(self, family: str, answer: Any) -> None:
         self._shop.deletions.append((family, answer["meta"]["request_id"]))
@@ -223,8 +235,9 @@ class Client:
             f"{family}: dry run", "POST", self._delete_all(family, 20) + "&dry_run=true"
         )
         if status == 200:
-            path = f"/v1/deletions/{answer['data']['deletion_id']}/execute"
-            self._deleted(family, *self.ask("execute", "POST", path))
+            plan = answer["data"]["deletion_id"]
+            self._deleted(family, *self.ask("execute", "POST", f"/v1/deletions/{plan}/execute"))
+            self._shop.deletions.append((family, plan))
         else:
             self._book.complain(f"{family}: dry run answered {status}: {answer}")
 
