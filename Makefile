@@ -12,11 +12,11 @@ help: ## list the targets
 # pip before 23.3 takes a pinned requirement with extras for one that is not pinned; a later one is left as it is.
 RECENT_PIP = python -m pip install --quiet --disable-pip-version-check 'pip>=23.3'
 
-.venv/installed: requirements-dev.txt pyproject.toml
+.venv/installed: requirements/dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "expunge needs Python 3.11 or newer, and none was found. Name one with: make PYTHON=/path/to/python" >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/$(RECENT_PIP)
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -38,8 +38,8 @@ test: install ## run the tests (a minute and a half on two cores)
 test-all: install ## run the tests, the slow ones and those at full size on real engines too
 	.venv/bin/python -m pytest --numprocesses 2 --hypothesis-profile=at-length
 
-.venv/browser: .venv/installed requirements-browser.txt
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-browser.txt
+.venv/browser: .venv/installed requirements/browser.txt
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/browser.txt
 	@touch $@
 
 .PHONY: browser
@@ -76,8 +76,8 @@ SECONDS_OF_LOAD ?= 60
 load: install ## let CLIENTS=32 clients call a running service for SECONDS_OF_LOAD=60, and hold its answers to be true
 	.venv/bin/python benchmarks/under_load.py --clients $(CLIENTS) --seconds $(SECONDS_OF_LOAD) $(if $(DYNAMODB_URL),--dynamodb-url $(DYNAMODB_URL))
 
-.venv/bench: .venv/installed requirements-bench.txt
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+.venv/bench: .venv/installed requirements/bench.txt
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
 
 .PHONY: compare
@@ -91,10 +91,10 @@ scale: install ## simulate what several functions do at a large size, and draw i
 	.venv/bin/python benchmarks/picture.py
 
 # SAM CLI and checkov pin what others need newer, so each lives apart.
-.venv-sam/installed: requirements-sam.txt
+.venv-sam/installed: requirements/sam.txt
 	$(PYTHON) -m venv --clear .venv-sam
 	.venv-sam/bin/$(RECENT_PIP)
-	.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sam.txt
+	.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/sam.txt
 	@touch $@
 
 .PHONY: build
@@ -106,17 +106,17 @@ build: install .venv-sam/installed ## build what is deployed, and print its size
 deploy: build ## build, then deploy to AWS, asking for every parameter
 	.venv-sam/bin/sam deploy --guided
 
-.venv-checkov/installed: requirements-checkov.txt
+.venv-checkov/installed: requirements/checkov.txt
 	$(PYTHON) -m venv --clear .venv-checkov
 	.venv-checkov/bin/$(RECENT_PIP)
-	.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-checkov.txt
+	.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/checkov.txt
 	@touch $@
 
 # So do pip-audit and what writes bills of materials.
-.venv-audit/installed: requirements-audit.txt
+.venv-audit/installed: requirements/audit.txt
 	$(PYTHON) -m venv --clear .venv-audit
 	.venv-audit/bin/$(RECENT_PIP)
-	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-audit.txt
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
 	@touch $@
 
 .PHONY: audit
@@ -129,17 +129,17 @@ sbom: install .venv-audit/installed ## write what the layer carries to .aws-sam/
 	.venv/bin/python supply/materials.py .venv-audit/bin/cyclonedx-py .aws-sam/layer.cdx.json
 
 # What builds the site is of no use to anything else, so it lives apart as well.
-.venv-docs/installed: requirements-docs.txt
+.venv-docs/installed: requirements/docs.txt
 	$(PYTHON) -m venv --clear .venv-docs
 	.venv-docs/bin/$(RECENT_PIP)
-	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.txt
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
 	@touch $@
 
 # Schemathesis brings pytest and Hypothesis of its own choice, so it lives apart too.
-.venv-schemathesis/installed: .venv/installed requirements-schemathesis.txt
+.venv-schemathesis/installed: .venv/installed requirements/schemathesis.txt
 	$(PYTHON) -m venv --clear .venv-schemathesis
 	.venv-schemathesis/bin/$(RECENT_PIP)
-	.venv-schemathesis/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-schemathesis.txt
+	.venv-schemathesis/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/schemathesis.txt
 	@touch $@
 
 CASES ?= 10
@@ -148,11 +148,11 @@ schemathesis: .venv-schemathesis/installed ## hold a running service to openapi.
 	.venv/bin/python tests/schemathesis/hold.py .venv-schemathesis/bin/schemathesis $(CASES) $(OPTIONS)
 
 # mutmut brings a terminal's whole user interface along.
-.venv-mutation/installed: requirements-dev.txt requirements-mutation.txt pyproject.toml
+.venv-mutation/installed: requirements/dev.txt requirements/mutation.txt pyproject.toml
 	$(PYTHON) -m venv --clear .venv-mutation
 	.venv-mutation/bin/$(RECENT_PIP)
-	.venv-mutation/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	.venv-mutation/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-mutation.txt
+	.venv-mutation/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	.venv-mutation/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutation.txt
 	.venv-mutation/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -177,15 +177,15 @@ lock: ## pin the newest versions of everything, with hashes
 	.venv-lock/bin/python -m pip install --quiet --upgrade uv
 	$(LOCK) --python-version 3.13 --output-file layers/expunge/requirements.txt pyproject.toml
 	$(LOCK) --universal --python-version 3.11 --extra cli --group dev --constraints layers/expunge/requirements.txt \
-		--output-file requirements-dev.txt pyproject.toml
-	$(LOCK) --universal --python-version 3.11 --group browser --constraints requirements-dev.txt \
-		--output-file requirements-browser.txt
-	$(LOCK) --universal --python-version 3.11 --group bench --constraints requirements-dev.txt \
-		--output-file requirements-bench.txt
-	echo aws-sam-cli | $(LOCK) --universal --python-version 3.11 --output-file requirements-sam.txt -
-	echo mkdocs-material | $(LOCK) --universal --python-version 3.11 --output-file requirements-docs.txt -
-	echo checkov | $(LOCK) --universal --python-version 3.11 --output-file requirements-checkov.txt -
-	printf 'cyclonedx-bom\npip-audit\n' | $(LOCK) --universal --python-version 3.11 --output-file requirements-audit.txt -
-	echo schemathesis | $(LOCK) --universal --python-version 3.11 --output-file requirements-schemathesis.txt -
-	echo mutmut | $(LOCK) --universal --python-version 3.11 --constraints requirements-dev.txt \
-		--output-file requirements-mutation.txt -
+		--output-file requirements/dev.txt pyproject.toml
+	$(LOCK) --universal --python-version 3.11 --group browser --constraints requirements/dev.txt \
+		--output-file requirements/browser.txt
+	$(LOCK) --universal --python-version 3.11 --group bench --constraints requirements/dev.txt \
+		--output-file requirements/bench.txt
+	echo aws-sam-cli | $(LOCK) --universal --python-version 3.11 --output-file requirements/sam.txt -
+	echo mkdocs-material | $(LOCK) --universal --python-version 3.11 --output-file requirements/docs.txt -
+	echo checkov | $(LOCK) --universal --python-version 3.11 --output-file requirements/checkov.txt -
+	printf 'cyclonedx-bom\npip-audit\n' | $(LOCK) --universal --python-version 3.11 --output-file requirements/audit.txt -
+	echo schemathesis | $(LOCK) --universal --python-version 3.11 --output-file requirements/schemathesis.txt -
+	echo mutmut | $(LOCK) --universal --python-version 3.11 --constraints requirements/dev.txt \
+		--output-file requirements/mutation.txt -
