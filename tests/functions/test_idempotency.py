@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import timedelta
 from itertools import count
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from delete_inbound_message import handler as delete_one
 from delete_inbound_messages import handler as delete_all
 from delete_pull_event_batch import handler as delete_batch
 from execute_deletion import handler as execute
 from expunge.http import auth
+from expunge.table import keys
 from expunge.table.store import store
 from expunge.webhooks import customer_endpoints
 from get_deletion import handler as get_deletion
@@ -143,6 +146,55 @@ def test_a_request_that_was_refused_does_not_use_its_key_up(world: World) -> Non
     world.message(1)
 
     assert ask(delete_one, path=path).data["already_deleted"] is False
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
+    """Operations that the store refuses on kinds of items, when they are put in here."""
+    refused: set[tuple[str, str]] = set()
+    for operation in ("put_item", "update_item"):
+        monkeypatch.setattr(store().client, operation, _refusing(operation, refused))
+    return refused
+
+
+def _refusing(operation: str, refused: set[tuple[str, str]]) -> Callable[..., Any]:
+    real = getattr(store().client, operation)
+
+    def write(**arguments: Any) -> Any:
+        if (operation, (arguments.get("Key") or arguments["Item"])["sk"]["S"]) in refused:
+            response: Any = {"Error": {"Code": "X"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+            raise ClientError(response, operation)
+        return real(**arguments)
+
+    return write
+
+
+def test_an_answer_that_nobody_could_give_again_is_not_given_as_the_last_word(
+    world: World, full: set[tuple[str, str]]
+) -> None:
+    full.add(("put_item", keys.DELETION))
+    first = ask(delete_all)
+    full.clear()
+    world.message(1)
+
+    message = "Stopped after 0 deletions: store unavailable. Repeating the request continues."
+    assert first.body["error"] == {"code": "DELETE_FAILED", "message": message}
+    assert ask(delete_all).data["deleted"] == 1
+
+
+def test_a_restore_that_cannot_be_remembered_says_so_and_its_repetition_tells_the_whole(
+    world: World, full: set[tuple[str, str]], travel: Callable[[timedelta], None]
+) -> None:
+    world.message(1)
+    path = {"request_id": call(delete_all).headers["x-request-id"]}
+    full.add(("update_item", keys.IDEMPOTENCY))
+    first = ask(restore, path=path)
+    full.clear()
+    travel(timedelta(minutes=1))
+
+    sentence = "Not finished: store unavailable. Repeating the request is safe."
+    assert first.error == (500, "INTERNAL_ERROR", sentence)
+    assert ask(restore, path=path).data == {"restored": 1, "restored_ids": [message_id(1)]}
 
 
 def test_while_the_first_can_be_at_work_the_second_waits(world: World) -> None:
@@ -311,6 +363,24 @@ def test_wherever_a_restore_dies_its_repetition_tells_the_whole_truth(
     for after, reply in deaths(mortal, travel, request):
         assert reply.data == {"restored": 3, "restored_ids": made[after]}
         assert flagged_by(world, *made[after]) == {None}
+
+
+def test_a_restore_that_is_repeated_tells_of_what_was_deleted_anew_since(
+    world: World, mortal: Mortal, travel: Callable[[timedelta], None]
+) -> None:
+    ids = [world.message(1), world.message(2)]
+    path = {"request_id": call(delete_all).headers["x-request-id"]}
+    auth.forget()
+    with suppress(Killed):
+        mortal.left = 5
+        ask(restore, path=path)
+    assert world.live() == set(ids)
+    mortal.left = 10**6
+    call(delete_one, path={"message_id": ids[0]})
+    travel(timedelta(minutes=1))
+
+    assert ask(restore, path=path).data == {"restored": 2, "restored_ids": ids}
+    assert world.live() == {ids[1]}
 
 
 def test_wherever_an_execution_dies_its_repetition_tells_the_whole_truth(

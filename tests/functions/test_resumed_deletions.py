@@ -146,6 +146,33 @@ def test_what_was_restored_is_not_deleted_again_by_going_on_with_its_deletion(
     assert world.live() == {message_id(1)}
 
 
+def test_what_was_restored_is_not_deleted_again_by_a_repetition_that_looks_for_more(
+    world: World, monkeypatch: pytest.MonkeyPatch, travel: Callable[[timedelta], None]
+) -> None:
+    restored, other = world.message(1), world.message(2, status="queued")
+    real = store().client.transact_write_items
+
+    def commit(**arguments: Any) -> Any:
+        real(**arguments)
+        raise Killed
+
+    monkeypatch.setattr("expunge.table.at_once.ThreadPoolExecutor", Here)
+    with monkeypatch.context() as patch, suppress(Killed):
+        patch.setattr(store().client, "transact_write_items", commit)
+        ask("status=succeeded,queued")
+    assert world.deleted() == {restored, other}
+    deletion = world.items()[0]["delete_request_id"]
+    travel(timedelta(minutes=1))
+    assert (
+        call(restore, path={"request_id": deletion}, body={"message_ids": [restored]}).data["restored"] == 1
+    )
+
+    reply = ask("status=succeeded,queued")
+
+    assert sorted(reply.data["deleted_message_ids"]) == [restored, other]
+    assert world.live() == {restored}
+
+
 def test_a_repetition_deletes_no_more_than_the_limit_in_all(
     world: World, monkeypatch: pytest.MonkeyPatch, travel: Callable[[timedelta], None]
 ) -> None:

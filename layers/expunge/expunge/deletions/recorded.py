@@ -13,7 +13,7 @@ from expunge.deletions.standing import flagged, read
 from expunge.errors import StoreError
 from expunge.settings import settings
 from expunge.table import keys
-from expunge.table.store import Item, Store
+from expunge.table.store import Store
 from expunge.telemetry import logger
 
 _MOST = 1000
@@ -135,25 +135,16 @@ class Single(Target):
 
 @dataclass(slots=True)
 class Matching(Target):
-    """A message that is flagged only while it is live and still matches filters as a record has them.
-
-    If this deletion has flagged it before and it was restored since, it stays so, and counts as flagged.
-    """
+    """A message that is flagged only while it is live and still matches filters as a record has them."""
 
     filters: dict[str, Any] | None = None
-
-    def refused(self, found: Item | None) -> None:
-        """Set the outcome from the item that failed the condition."""
-        super(Matching, self).refused(found)
-        if found and found.get("restored_from") == {"S": self.deletion.request_id}:
-            self.committed()
 
     def write(self, table: str) -> dict[str, Any]:
         """Give the update, its condition on what the message is now."""
         entry: dict[str, Any] = super(Matching, self).write(table)
         update, filters = entry["Update"], self.filters or {}
-        values = {":again": self.deletion.request_id}
-        conditions = ["(attribute_not_exists(restored_from) OR restored_from <> :again)"]
+        values: dict[str, str] = {}
+        conditions: list[str] = []
         for name, attribute in _SAME:
             if name in filters:
                 conditions.append(f"{attribute} = :{attribute}")

@@ -5,6 +5,7 @@ first wins, and each message is either whole and live or gone. Content was never
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -35,8 +36,8 @@ class Restorer(NamedTuple):
     restored_at: str
 
     def made(self, row: Item) -> bool:
-        """Whether it was this request that restored that row."""
-        return row.get("restored_request_id") == {"S": self.request_id} and "deleted_at" not in row
+        """Whether it was this request that restored that row last, deleted anew since or not."""
+        return row.get("restored_request_id") == {"S": self.request_id}
 
 
 @dataclass(slots=True)
@@ -126,11 +127,18 @@ def restore(store: Store, rows: Sequence[Restoration], deadline: Deadline) -> St
 
 def _read_back(store: Store, doubtful: Sequence[Restoration], deadline: Deadline) -> None:
     """Take note of those that are found restored. Writes of the others may still be on their way."""
+    # In a thread: a read that began in time may take longer than there is until the answer.
+    pool = ThreadPoolExecutor(1)
+    pks = [row.pk for row in doubtful]
+    reading = pool.submit(
+        read_rows, store, pks, deadline.for_reading_back(), "pk, deleted_at, restored_request_id"
+    )
     try:
-        attributes = "pk, deleted_at, restored_request_id"
-        found = read_rows(store, [row.pk for row in doubtful], deadline.for_reading_back(), attributes)
-    except StoreError:
+        found = reading.result(max(0, deadline.to_answer()))
+    except (StoreError, TimeoutError):
         return
+    finally:
+        pool.shutdown(wait=False)
     for row in doubtful:
         if row.pk in found and row.restorer.made(found[row.pk]):
             row.committed()

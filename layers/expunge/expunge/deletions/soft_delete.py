@@ -25,6 +25,9 @@ from expunge.table.transactions import LIMIT
 
 _READS_AT_ONCE = 4
 
+# What a deletion has flagged and somebody has restored since stays so, whoever goes on with the deletion.
+_NOT_RESTORED = "(attribute_not_exists(restored_from) OR restored_from <> :again)"
+
 
 class Outcome(Enum):
     """What became of one message."""
@@ -95,19 +98,20 @@ class Target:
         return [self.write(table)]
 
     def write(self, table: str) -> dict[str, Any]:
-        """Give the update that flags it."""
+        """Give the update that flags it, once and not again after a restore."""
         clause, values = assignments(self.deletion.flags(self.pk))
         condition = "attribute_exists(pk)"
         if self.place is not None:
             places = {f":place{at}": each for at, each in enumerate([self.place, *self.elsewhere])}
             condition = f"({' OR '.join(f'{each.attribute} = {name}' for name, each in places.items())})"
             values |= {name: {"S": each.pk} for name, each in places.items()}
+        values[":again"] = {"S": self.deletion.request_id}
         return {
             "Update": {
                 "TableName": table,
                 "Key": {"pk": {"S": self.pk}, "sk": {"S": keys.MESSAGE}},
                 "UpdateExpression": f"SET {clause} REMOVE group_pk",
-                "ConditionExpression": f"{condition} AND {NOT_DELETED}",
+                "ConditionExpression": f"{condition} AND {NOT_DELETED} AND {_NOT_RESTORED}",
                 "ExpressionAttributeValues": values,
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
@@ -122,7 +126,7 @@ class Target:
         self.found = found
         if not found:
             self.outcome = Outcome.NOT_FOUND
-        elif self.deletion.took(found):
+        elif self.deletion.took(found) or found.get("restored_from") == {"S": self.deletion.request_id}:
             self.committed()
         elif is_tombstone(found):
             self.outcome = Outcome.NOT_FOUND

@@ -64,14 +64,16 @@ class Claim:
         self.busy_until, self.taken_over = new, True
 
     def keep(self, answer: dict[str, Any]) -> None:
-        """Keep an answer for repetitions. If the store fails, a repetition has to do the work once more."""
+        """Keep an answer for repetitions. Raises StoreError: then it must not be given."""
         packed = zlib.compress(json.dumps(answer, separators=(",", ":")).encode())
-        self._end("SET kept = :kept REMOVE busy_until", {":kept": {"B": packed}})
+        with suppress(ConditionFailed):
+            self._end("SET kept = :kept REMOVE busy_until", {":kept": {"B": packed}})
 
     def end(self) -> None:
         """Let a repetition go on at once, if it was this request that was at work: it is not any more."""
         if self.first or self.taken_over:
-            self._end("REMOVE busy_until", {})
+            with suppress(StoreError, ConditionFailed):
+                self._end("REMOVE busy_until", {})
 
     def release(self) -> None:
         """Forget the key: a request that was refused does not use it up."""
@@ -85,15 +87,14 @@ class Claim:
             )
 
     def _end(self, expression: str, values: Item) -> None:
-        with suppress(StoreError, ConditionFailed):
-            self.store.update(
-                self.pk,
-                keys.IDEMPOTENCY,
-                self.deadline.for_settling(),
-                UpdateExpression=expression,
-                ConditionExpression="request_id = :id",
-                ExpressionAttributeValues={":id": {"S": self.request_id}, **values},
-            )
+        self.store.update(
+            self.pk,
+            keys.IDEMPOTENCY,
+            self.deadline.for_settling(),
+            UpdateExpression=expression,
+            ConditionExpression="request_id = :id",
+            ExpressionAttributeValues={":id": {"S": self.request_id}, **values},
+        )
 
 
 def claim(

@@ -3,6 +3,7 @@
 from expunge.deletions.record import Record
 from expunge.deletions.recorded import finish
 from expunge.deletions.soft_delete import Shortfall
+from expunge.errors import Unavailable
 from expunge.http.auth import ApiKey
 from expunge.http.endpoint import Call
 from expunge.telemetry import count
@@ -16,6 +17,9 @@ def conclude(call: Call[ApiKey], record: Record, shortfall: Shortfall | None, be
     count(record.family, Deleted=deleted - before, PartialFailures=int(shortfall is not None))
     error = None if shortfall is None else _partial_failure(deleted, shortfall)
     recorded = finish(call.store, record, error, call.request.deadline)
+    if error is None and not recorded and call.claim is not None:
+        # A repetition could not give this answer, and would go on: so it is not given as the last word.
+        error = _partial_failure(deleted, Shortfall(Unavailable()))
     return Answer(_data(record), error, recorded=recorded)
 
 

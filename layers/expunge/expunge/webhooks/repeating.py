@@ -33,6 +33,8 @@ def idempotent(logic: Logic) -> Logic:
             return Answer(claimed.kept, replayed=True)
         try:
             answer = logic(replace(call, claim=claimed))
+            if answer.error is None and not answer.recorded:
+                claimed.keep(answer.data)
         except RequestInProgress:
             request.id = own_id
             raise
@@ -47,8 +49,6 @@ def idempotent(logic: Logic) -> Logic:
             raise
         if answer.error is not None:
             claimed.end()
-        elif not answer.recorded:
-            claimed.keep(answer.data)
         return answer
 
     return run
