@@ -166,6 +166,12 @@ mutation: .venv-mutation/installed ## see which small faults in the code the tes
 	cd .mutation && ../.venv-mutation/bin/mutmut run --max-children 1 $(if $(MUTANTS),$(foreach each,$(MUTANTS),'$(each)'))
 	.venv-mutation/bin/python tests/mutation/mutants.py tell
 
+RUNS ?= 10000
+SEED ?= 1
+.PHONY: soak
+soak: install ## play runs full of faults, RUNS=10000 of them from SEED=1 on, and report what broke
+	.venv/bin/python -m tests.soak --runs $(RUNS) --seed $(SEED)
+
 .PHONY: docs
 docs: .venv-docs/installed ## build the documentation as a site in .site, and check its links
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --config-file site/mkdocs.yml

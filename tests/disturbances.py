@@ -68,7 +68,7 @@ class LaggingIndex:
                     self._show(*self._coming.popleft()[1:])
                 return make(client, operation, params | {"TableName": self.SHADOW})
             reply = make(client, operation, params)
-            for table, key in _written(operation, params):
+            for table, key in written(operation, params):
                 if table == self._table:
                     found: Any = make(
                         client, "GetItem", {"TableName": table, "Key": key, "ConsistentRead": True}
@@ -153,7 +153,7 @@ def intercept(
     patch.setattr(BaseClient, "_make_api_call", intercepted)
 
 
-def _written(operation: str, params: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def written(operation: str, params: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Table and key of every item that a call writes."""
     if operation == "TransactWriteItems":
         requests = [request for entry in params["TransactItems"] for request in entry.values()]

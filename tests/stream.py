@@ -141,3 +141,10 @@ def deliver(
         numbers = [record["dynamodb"].get("SequenceNumber") for record in left]
         left = left[min(numbers.index(number) for number in failed) :] if failed else []
     return left
+
+
+def in_order(told: list[Any], happened: list[Any]) -> bool:
+    """Whether everything was told, nothing before what came earlier, and the last word is the last."""
+    firsts = [told.index(each) for each in happened]
+    lasts = [len(told) - told[::-1].index(each) for each in happened]
+    return firsts == sorted(firsts) and lasts == sorted(lasts)

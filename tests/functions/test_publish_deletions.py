@@ -25,7 +25,7 @@ from expunge.settings import provider
 from expunge.table import keys
 from expunge.table.store import CLIENT_CONFIG, Store
 from publish_deletions import handler
-from tests.stream import Bus, Died, Record, changed, deliver, filtered, read_stream
+from tests.stream import Bus, Died, Record, changed, deliver, filtered, in_order, read_stream
 from tests.upstream import upstream
 from tests.world import (
     ACCOUNT,
@@ -356,13 +356,6 @@ def test_a_function_that_fails_at_any_call_loses_nothing(how: str, at_call: int,
     for number in range(30):
         told = [kind for kind, _ in bus.about(message_id(number))]
         assert in_order(told, ["Messages Deleted", "Messages Restored"])
-
-
-def in_order(told: list[Any], happened: list[Any]) -> bool:
-    """Whether everything was told, nothing before what came earlier, and the last word is the last."""
-    firsts = [told.index(each) for each in happened]
-    lasts = [len(told) - told[::-1].index(each) for each in happened]
-    return firsts == sorted(firsts) and lasts == sorted(lasts)
 
 
 FAULTS = st.lists(st.sampled_from([None, "throttled", "part", "died", "died before"]), max_size=12)
