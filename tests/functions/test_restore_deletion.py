@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from delete_inbound_messages import handler as delete_all
 from delete_pull_events import handler as delete_events
 from expunge.table.store import store
+from restore_deletion import handler as restore
 from tests.deletions import LOST, look, purged, restored, states, stop_before
 from tests.world import PULL, RunningOut, World, call, message_id
 
@@ -174,3 +176,32 @@ def test_a_restore_that_the_store_fails_says_so(
     assert reply.data == {"restored": 0, "restored_ids": []}
     assert reply.body["error"]["code"] == "RESTORE_FAILED"
     assert world.live() == set()
+
+
+def test_a_read_back_that_hangs_does_not_keep_the_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.message(1)
+    path = {"request_id": call(delete_all).headers["x-request-id"]}
+    answered, over = Event(), Event()
+    reads = iter([store().client.batch_get_item])
+
+    def read(**arguments: Any) -> Any:
+        for first in reads:
+            return first(**arguments)
+        answered.wait(timeout=60)
+        over.set()
+        raise LOST
+
+    def write(**_: Any) -> Any:
+        raise LOST
+
+    monkeypatch.setattr(store().client, "batch_get_item", read)
+    monkeypatch.setattr(store().client, "transact_write_items", write)
+    reply = call(restore, path=path, context=RunningOut(seconds=5))
+
+    assert not over.is_set()
+    answered.set()
+    message = "Stopped after 0 messages: store unavailable. Repeating the request continues."
+    message += " Up to 1 more may have been restored without being listed."
+    assert reply.body["error"] == {"code": "RESTORE_FAILED", "message": message}

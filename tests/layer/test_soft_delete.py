@@ -33,6 +33,9 @@ def test_a_deletion_is_due_when_its_days_are_over_to_the_millisecond() -> None:
         (MINE | {"delete_request_id": {"S": "req_2"}}, Outcome.ALREADY_DELETED, AT),
         (MINE | {"deleted_at": {"S": DUE}}, Outcome.ALREADY_DELETED, DUE),
         ({"state_pk": {"S": "LIVE#sent"}}, Outcome.CHANGED, None),
+        # It was flagged and restored since.
+        ({"restored_from": {"S": "req_1"}}, Outcome.DELETED, AT),
+        ({"restored_from": {"S": "req_2"}}, Outcome.CHANGED, None),
     ],
 )
 def test_the_item_that_failed_the_condition_tells_what_became_of_the_message(
@@ -53,6 +56,7 @@ def test_a_message_is_flagged_only_where_it_was_seen_if_it_was_searched_for() ->
     seen = searched.write("expunge")["Update"]
 
     free = "attribute_not_exists(deleted_at) AND attribute_not_exists(purged_at)"
+    free += " AND (attribute_not_exists(restored_from) OR restored_from <> :again)"
     assert by_id["ConditionExpression"] == f"attribute_exists(pk) AND {free}"
     assert seen["ConditionExpression"] == f"(state_pk = :place0 OR state_pk = :place1) AND {free}"
     flags = by_id["ExpressionAttributeValues"]
@@ -64,6 +68,7 @@ def test_a_message_is_flagged_only_where_it_was_seen_if_it_was_searched_for() ->
         ":deleted_at": AT,
         ":deleted_by": "key_1",
         ":delete_request_id": "req_1",
+        ":again": "req_1",
         ":purge_at": DUE,
         ":state_pk": keys.bin_shard("pk"),
         ":state_sk": keys.bin_order(DUE, "pk"),

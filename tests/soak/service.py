@@ -14,7 +14,8 @@ import pytest
 
 from expunge import chance as randomness
 from expunge import settings, telemetry
-from expunge.deletions import purging, soft_delete, work
+from expunge.background import queue
+from expunge.deletions import purging, soft_delete
 from expunge.deletions import restore as restoring
 from expunge.events import bus as event_bus
 from expunge.history import channels as history_channels
@@ -105,7 +106,7 @@ class Service:
         patch = self.patch
         for module in (randomness, history_channels):
             patch.setattr(module, "chance", self.chance)
-        for name in ("expunge.table.retries", "expunge.deletions.candidates"):
+        for name in ("expunge.table.retries", "expunge.deletions.candidates", "expunge.deletions.purging"):
             patch.setattr(f"{name}.chance", self.chance)
         for module, name in ((soft_delete, "LIMIT"), (restoring, "LIMIT"), (purging, "ROWS")):
             patch.setattr(module, name, 2)
@@ -114,7 +115,7 @@ class Service:
             patch.setattr(keys, parts, 2)
         patch.setattr(telemetry, "_publish", lambda *_: None)
         patch.setattr(event_bus, "_client", cache(lambda: self.bus))
-        patch.setattr(work, "_client", cache(lambda: self.queue))
+        patch.setattr(queue, "_client", cache(lambda: self.queue))
         patch.setattr(providers, "provider_key", lambda _: "key")
         patch.setattr(providers, "_ask", self._ask_the_provider)
         for name in ("WHATSAPP", "LINKEDIN"):
