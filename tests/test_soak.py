@@ -8,17 +8,13 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from expunge import timetokens
-from expunge.deletions import restore, soft_delete
 from expunge.deletions.due import Due
 from expunge.deletions.holds import Holds
 from expunge.deletions.record import Record
 from expunge.deletions.soft_delete import Deletion, Target
 from expunge.events import bus
-from expunge.history.notes import Sweep
 from expunge.http import idempotency
 from expunge.intake import Body
-from expunge.table import at_once
 from expunge.table.store import CLIENT_CONFIG
 from tests import shortcut
 from tests.soak.memory import Memory
@@ -126,16 +122,6 @@ def a_lost_answer_is_taken_for_a_failure(patch: Patch) -> None:
     patch.setattr(Deletion, "took", lambda *_: False)
 
 
-def what_has_no_answer_is_taken_for_not_done(patch: Patch) -> None:
-    commit = at_once.commit
-
-    def forgetful(*arguments: Any) -> Any:
-        stopped = commit(*arguments)
-        return stopped and (stopped[0], [])
-
-    patch.setattr(soft_delete, "commit", forgetful)
-
-
 def what_lives_is_deleted_whatever_became_of_it(patch: Patch) -> None:
     write = Target.write
 
@@ -151,19 +137,9 @@ def the_purge_asks_for_nothing(patch: Patch) -> None:
     patch.setattr(Due, "condition", lambda _: ("attribute_exists(pk)", {}))
 
 
-def the_purge_does_not_ask_whether_it_is_due(patch: Patch) -> None:
-    patch.setattr(Due, "in_time", True)
-    patch.setattr(Due, "condition", lambda due: ("state_pk = :bin", {":bin": {"S": due.found.place.pk}}))
-
-
 def holds_are_not_heeded(patch: Patch) -> None:
     patch.setattr(Holds, "covers", lambda *_: False)
     patch.setattr(Holds, "endpoints_of", lambda *_: frozenset())
-
-
-def holds_are_read_once(patch: Patch) -> None:
-    patch.setattr(Holds, "usable", True)
-    patch.setattr(Holds, "fresh", True)
 
 
 def an_event_that_the_bus_refused_is_forgotten(patch: Patch) -> None:
@@ -179,23 +155,6 @@ def an_event_that_the_bus_refused_is_forgotten(patch: Patch) -> None:
 
 def flags_are_written_without_a_record(patch: Patch) -> None:
     patch.setattr(Record, "save", lambda *_: None)
-
-
-def a_background_deletion_ends_before_the_index_shows_all(patch: Patch) -> None:
-    patch.setattr(Sweep, "all_shown_at", property(lambda sweep: timetokens.moment(sweep.asked)))
-
-
-def a_restore_asks_for_nothing(patch: Patch) -> None:
-    writes = restore.Restoration.writes
-
-    def anyhow(row: restore.Restoration, table: str) -> Any:
-        [entry] = writes(row, table)
-        entry["Update"]["ConditionExpression"] = "attribute_exists(pk)"
-        for name in (":deletion", ":flagged"):
-            del entry["Update"]["ExpressionAttributeValues"][name]
-        return [entry]
-
-    patch.setattr(restore.Restoration, "writes", anyhow)
 
 
 def a_body_is_settled_before_it_is_stored(patch: Patch) -> None:
@@ -214,16 +173,11 @@ def a_write_without_an_answer_is_made_once_more_under_another_id(patch: Patch) -
 
 MUTANTS = (
     a_lost_answer_is_taken_for_a_failure,
-    what_has_no_answer_is_taken_for_not_done,
     what_lives_is_deleted_whatever_became_of_it,
     the_purge_asks_for_nothing,
-    the_purge_does_not_ask_whether_it_is_due,
     holds_are_not_heeded,
-    holds_are_read_once,
     an_event_that_the_bus_refused_is_forgotten,
     flags_are_written_without_a_record,
-    a_background_deletion_ends_before_the_index_shows_all,
-    a_restore_asks_for_nothing,
     a_body_is_settled_before_it_is_stored,
     a_write_without_an_answer_is_made_once_more_under_another_id,
 )
