@@ -1,8 +1,9 @@
-"""What is left when a scheduled run has used its time goes to several functions, until little is left.
+"""What is left when a scheduled run has used its time is spread over several functions, until little is left.
 
-While it does, scheduled runs only look what is left and send tasks for all of it, in the place of those that
-may have got lost. When nothing is left of what there was before the last time, or nothing that a worker could
-remove, they work by themselves again.
+As long as work is spread, scheduled runs remove nothing themselves. Each looks what is left and sends tasks
+for all of it. These replace the tasks of the run before, some of which may have got lost. Runs go back to
+working by themselves when all that was there before the last tasks were sent is gone, or when workers removed
+nothing although they worked.
 """
 
 from collections import defaultdict
@@ -26,7 +27,7 @@ from expunge.telemetry import count, logger
 
 
 class Left(NamedTuple):
-    """What there is to do: when the first message was due that is, and sweeps."""
+    """What there is to do: `oldest` is when the oldest message that is due was due, None if none is due."""
 
     oldest: str | None
     sweeps: Sequence[Place]
@@ -34,9 +35,10 @@ class Left(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Spreading:
-    """How a run has others work: on what is due until then, by the sort key of its record.
+    """How a run has workers do what is left.
 
-    All of them together may remove `most` messages, any number if it is 0.
+    They remove what is due at `until`, and count it in the record that has the sort key `run`. All of them
+    together may remove `most` messages, any number if it is 0.
     """
 
     store: Store
@@ -45,10 +47,10 @@ class Spreading:
     most: int
 
     def taken_over(self, deadline: Deadline, *, purging: bool) -> Left | None:
-        """If work is spread: have all that is left carried out by others, and return it.
+        """As long as work is spread, have others carry out all that is left, and return it.
 
-        Of sweeps alone if not `purging`. None if the run is to work by itself, also where the store does not
-        tell. Raises nothing of the store.
+        Return None if the run is to work by itself, which it also does if the store fails. If not `purging`,
+        only sweeps are looked at. Raises no StoreError.
         """
         if not work_queue():
             return None
@@ -70,7 +72,7 @@ class Spreading:
         return left
 
     def _goes_on(self, left: Left, before: Round, deadline: Deadline) -> bool:
-        """Whether some is left of what there was before, and it is not what no worker could remove."""
+        """Whether work stays spread: something older than the last round is left that workers can do."""
         if any(_asked_at(place) < before.began_at for place in left.sweeps):
             return True
         due = left.oldest is not None and left.oldest < before.began_at
@@ -79,11 +81,11 @@ class Spreading:
     def hand_over(
         self, oldest: str | None, since: datetime, removed: int, deadline: Deadline, *, sweeping: bool
     ) -> None:
-        """Have others carry out what a run that began at `since` has left, if there is anything and a queue.
+        """Have others carry out what a run that began at `since` had no time for, if there is a queue.
 
-        `oldest` is when the first message was due if the time did not suffice for all that are; `sweeping`
-        tells whether it did not for sweeps, and `removed` how many messages the run itself has removed.
-        Raises nothing of the store: the next run goes on.
+        `oldest` is when the first message was due, None if the run got through all that are due; `sweeping`
+        tells whether sweeps are left, and `removed` how many messages the run itself has removed.
+        Raises no StoreError: if the store fails, the next run goes on.
         """
         if not work_queue() or not (oldest or sweeping):
             return

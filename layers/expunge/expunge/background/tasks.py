@@ -24,10 +24,10 @@ class MalformedTask(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Shards of the bin, whose `until` is when what may go is due, or a sweep with the key of its note.
+    """Work on the bin (what is due at `until`), or on the sweep whose note has the key `pk` and `sk`.
 
-    It is part `part` of so many as `of` says: every such shard from that one on. A sweep as a whole is part 0
-    of 1.
+    The work is divided into `of` parts, numbered from 0, and this is number `part`. It has the shard of that
+    number and every `of`th one after it. A sweep that is not divided is part 0 of 1.
     """
 
     work: Literal["bin", "sweep"]
@@ -45,7 +45,7 @@ class Task:
 
     @property
     def shards(self) -> range:
-        """Numbers of the shards of the bin, or of the parts of the channels, that it is about."""
+        """Numbers of the shards that it has: of the bin or, if it is about a sweep, of the channels."""
         most = keys.BIN_SHARDS if self.work == "bin" else keys.CHANNEL_SHARDS
         return range(self.part, most, self.of)
 

@@ -53,7 +53,7 @@ def carry_out(store: Store, task: Task, time_left: Callable[[], int]) -> dict[st
 
 
 def slice_of(time_left: Callable[[], int]) -> Deadline:
-    """The time until others have their turn, or that the function has left if that is less."""
+    """The time of one slice, or what the function has left if that is less. Other tasks are next."""
     reserve = max(0, time_left() - int(1000 * SLICE))
     return Deadline(lambda: time_left() - reserve)
 
@@ -68,11 +68,12 @@ def _purge(store: Store, task: Task, asker: Asker, deadline: Deadline) -> Slice:
     purged = remove_due_in(shards, store, rule, deadline, Brakes(store, 0, deadline, task.of, share))
     count("purge", Purged=purged.removed, DatedAnew=purged.dated_anew, ContentLeft=purged.content_left)
     purged.say_if_enough()
-    # One that found nothing to do says so, too; one that dated messages anew has not come to that yet.
+    # A count of 0 says that workers found nothing they could remove. One that has only dated messages anew so
+    # far says nothing: what it can remove may come after these.
     if asker.run and (purged.removed or purged.enough or not purged.dated_anew):
         runs.count_for(store, asker.run, purged.removed, EnoughPurged.reason if purged.enough else None)
     purged.raise_if_failed()
-    # What is paused goes on when a scheduled run finds that it may.
+    # A worker that stops because the purge is paused sends no task: a scheduled run does after the pause.
     again = isinstance(purged.stopped, (OutOfTime, Throttled))
     return {"purged": purged.removed}, [task] if again else [], 0
 

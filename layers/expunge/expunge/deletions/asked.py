@@ -29,7 +29,7 @@ class Asked(NamedTuple):
 
 
 def is_ahead(now: datetime) -> bool:
-    """Whether the now of a run is further ahead of the clock than two clocks may differ."""
+    """Whether the time given to a run is further ahead of the clock than two correct clocks may differ."""
     return now > timestamps.now() + _AHEAD
 
 

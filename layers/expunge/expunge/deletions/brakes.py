@@ -19,7 +19,7 @@ class Pause(NamedTuple):
     by: str | None = None
 
     def told(self) -> dict[str, Any]:
-        """As it is printed."""
+        """What `expunge purge status` prints."""
         return {name: value for name, value in self._asdict().items() if value is not None}
 
     def lasts(self, now: datetime) -> float:
@@ -59,7 +59,7 @@ def write(store: Store, *, paused: bool, by: str, deadline: Deadline) -> Pause:
 class Brakes:
     """The brakes of a run, or of one of the `workers` that carry it out together.
 
-    `most` messages may be removed, any number if it is 0. Where a `share` is given, it tells how many more.
+    `most` messages may be removed, any number if it is 0. A worker takes the number from its `share` instead.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Brakes:
         self._asked = 0
 
     def check(self) -> None:
-        """Be asked before each transaction: every so often, look. Raises PurgePaused, StoreError."""
+        """To be called before each transaction; looks every few calls. Raises PurgePaused, StoreError."""
         if self._asked % self.looks_every == 0:
             self.pause = read(self._store, self._deadline)
         self._asked += 1
@@ -88,7 +88,7 @@ class Brakes:
             raise PurgePaused
 
     def let_go(self) -> bool:
-        """Whether messages may be removed, as far as the store tells."""
+        """Whether the purge may go on; False also if the store fails."""
         try:
             self.check()
         except (Braked, StoreError):

@@ -1,4 +1,4 @@
-"""What a hold is on: read from what an operator names, and where whoever removes something looks for it."""
+"""What a hold is on: checks what an operator names, and gives the keys by which a removal finds it."""
 
 import re
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ MOST_MESSAGES: Final = 90
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Covered:
-    """What a hold is on: an account or a sub key, as a whole or something of it.
+    """What a hold is on: a whole account, a whole sub key, or something in one of these.
 
-    `messages` are ids in an account; in a keyset CHANNEL:TIMETOKEN. An endpoint is one of any family, or a
-    linked account.
+    `messages` are ids in an account, or CHANNEL:TIMETOKEN in a sub key. `endpoint_id` is an endpoint of any
+    family, or a linked account.
     """
 
     account_id: str | None = None
@@ -29,7 +29,7 @@ class Covered:
     messages: Sequence[str] = ()
 
     def checked(self) -> "Covered":
-        """Give it as it is stored. Raises NotHoldable, with a sentence, if it can't be meant so."""
+        """Give it in the form in which it is stored. Raises NotHoldable, which says what is wrong."""
         if (self.account_id is None) == (self.sub_key is None):
             raise NotHoldable("a hold is on an account or on a sub key: name one of them")
         if len(self.messages) > MOST_MESSAGES:
@@ -65,7 +65,7 @@ class Covered:
         return Covered(sub_key=self.sub_key, channel=self.channel, messages=found)
 
     def places(self) -> list[str]:
-        """Sort keys under which whoever wants to remove something of it looks."""
+        """Sort keys of the items that say that these things are held: a removal looks for them."""
         if self.account_id is not None:
             if self.endpoint_id is not None:
                 of = [keys.held_message_of(self.account_id, self.endpoint_id, each) for each in self.messages]
@@ -81,7 +81,7 @@ class Covered:
         ]
 
     def told(self) -> dict[str, Any]:
-        """As it is printed: what is given, by name."""
+        """What commands print of it: the names that have a value."""
         names = ("account_id", "endpoint_id", "sub_key", "channel")
         told: dict[str, Any] = {name: value for name in names if (value := getattr(self, name)) is not None}
         return told | ({"messages": list(self.messages)} if self.messages else {})

@@ -50,9 +50,10 @@ class Rule:
 
 @dataclass(slots=True)
 class Due:
-    """A message that is due by its date, where it was found; `anew` if the retention in force keeps it.
+    """A message that is due by its date, where it was found.
 
-    `content_url` is known if that is why it was not removed at once, and `left` says why it was not then.
+    `anew` is its new date if the retention in force keeps it. `content_url` is set if it was not removed at
+    once because its content is in S3; `left` then says why that content could not be removed.
     """
 
     found: Found

@@ -1,8 +1,9 @@
-"""Where messages wait that are due but held: apart from the bin, so that not every run comes upon them again.
+"""Messages that are due but held wait apart from the bin, so that not every run comes upon them again.
 
-Whatever else happens to them finds them by their own key. A run looks through those that wait after a hold
-was released, and returns to the bin or removes what no hold covers any more. It also looks through them while
-they are few, and otherwise once a day, to count them: nothing tells of those that were restored.
+A restore and all else that may happen to them finds them by their own key. After a hold was released, a run
+looks through all that wait; what no hold covers any more is removed or goes back to the bin. They are also
+looked through in order to count them, because a restore takes one away without changing the number: with
+every run while they are few, else once a day.
 """
 
 from collections.abc import Sequence
@@ -30,8 +31,9 @@ _SETTLED = timedelta(seconds=180)
 class Waiting(NamedTuple):
     """What is noted about the messages that wait.
 
-    `released_at` is when a hold was released last, by the clock of whoever did it. That may differ from those
-    of runs: `seen_at` is when a run saw it that looked through them then, and `seen_release` what that saw.
+    `released_at` is when a hold was released last, by the clock of whoever released it. `seen_release` is the
+    `released_at` that a run knew when it last looked through them, and `seen_at` is when a run first knew it,
+    by the clock of that run: the two clocks may differ.
     """
 
     messages: int = 0

@@ -151,8 +151,8 @@ class _Run:
     def _look_through(self, waiting: Iterator[Due], until: float) -> None:
         """Go on with these until they end, or only so many seconds are left.
 
-        It takes half of the time at most before what is due is removed, lest what is held keep that from
-        going. Where that does not suffice, the next run begins with others.
+        Before what is due is removed, this takes half of the time at most, so that the other half is left for
+        that. If that is not enough, the next run begins with other messages.
         """
 
         def in_time() -> Iterator[Due]:
@@ -165,7 +165,7 @@ class _Run:
         self._tally.looked_at = self._looked_at
 
     def _that_wait(self, kind: type[Due]) -> Iterator[Due]:
-        """All that were set aside because they were held, due or not, if it is time to look at them again."""
+        """All messages that were set aside because they were held, if it is time to look through them."""
         began = timestamps.now()
         if not self._whole or not self._tally.waiting.to_be_looked_at(began):
             return
@@ -180,10 +180,11 @@ class _Run:
         self._looked_at = timestamps.millis(began)
 
     def _due(self) -> Iterator[Due]:
-        """From its shards at once: an index's partition takes only so many writes a second.
+        """Messages that are due, from all shards in turn: one partition takes only so many writes a second.
 
-        If the now of the run is earlier than the clock, what is due since then is looked at but not removed:
-        the event does not change how late the oldest is.
+        If the run was given a time in the past, it also looks for the oldest message that is due by the
+        clock, so that how late the purge is does not depend on that time. It removes only what was due at
+        that time.
         """
         last = max(self._rule.due_until, timestamps.millis(timestamps.now()))
         bounds = Range(last=keys.due(last))

@@ -1,4 +1,4 @@
-"""What waited for the end of a hold, while several functions remove what is due: it goes back to the bin."""
+"""Messages that waited for the end of a hold go back to the bin, where workers find and remove them."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from expunge.deletions.parking import Moved
 
 @dataclass(slots=True)
 class Released(Due):
-    """A message that waited; whoever finds it in the bin removes it, if it is due."""
+    """A message that waited. It is only put back: a worker that finds it in the bin then removes it."""
 
     def judge(self, *, held: bool) -> bool:
-        """Whether to remove it, which this does not."""
+        """Have it put back unless it is still held. Always False: it is not to be removed here."""
         self.held = held
         self.moved = None if held else Moved.back(self.found)
         return False

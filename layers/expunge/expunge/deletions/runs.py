@@ -60,7 +60,7 @@ class Run:
 
 
 def idle(store: Store, sk: str, deadline: Deadline) -> bool:
-    """Whether workers were at work on behalf of a run, and none has removed anything. Raises StoreError."""
+    """Whether workers have worked on behalf of a run without removing anything. Raises StoreError."""
     items = store.get_batch([(keys.PURGE_RUN, sk)], deadline, "purged_by_workers") if sk else []
     return any(item.get("purged_by_workers") == {"N": "0"} for item in items)
 

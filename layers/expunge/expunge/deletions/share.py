@@ -1,8 +1,8 @@
-"""What the workers of a run may remove together, if a run may only remove so many.
+"""How the workers of a run share a limit on the number of messages that the run may remove.
 
-The item that names the round says how many are left. A worker takes some of them before it removes any, and
-gives back what it did not use: so no more are removed than may be, whoever dies in between, and a look
-at the item costs a write unit for a thousand messages.
+The item that names the round says how many are left. A worker takes a thousand of them before it removes any,
+and gives back what it did not use. So the limit is kept even if workers die in between, and keeping it costs
+one write unit for a thousand messages.
 """
 
 from contextlib import suppress
@@ -25,9 +25,9 @@ class Share:
         self._round = round_id
 
     def take(self, deadline: Deadline) -> int:
-        """How many more may be removed: up to a thousand.
+        """Take up to a thousand messages out of what is left, and return how many.
 
-        Raises RoundOver, StoreError. What an attempt took whose answer was lost is lost as well.
+        Raises RoundOver, StoreError. If the answer to an attempt is lost, what it took is lost for the run.
         """
         wanted = TAKEN_AT_ONCE
         while wanted:
@@ -40,7 +40,7 @@ class Share:
         return 0
 
     def give_back(self, number: int) -> None:
-        """Let others have so many. It is tried once, lest more be given than were taken."""
+        """Give back so many. It is tried only once: a repetition could give back more than was taken."""
         with suppress(*FAILURES):
             self._store.client.update_item(
                 TableName=self._store.table, Key=key(keys.LEASE, keys.WORK), **self._adding(number)

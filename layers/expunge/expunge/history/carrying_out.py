@@ -1,7 +1,8 @@
 """Carrying out one sweep, or some of the parts that its messages are spread over.
 
-A sweep is complete when a pass has deleted nothing that began after the index showed all that was stored
-before the request, or such a pass of each of its parts. Only then does its note give way to a record.
+A pass that finds nothing completes a sweep if it began late enough: when the index showed all that was stored
+before the request. If the sweep is divided, each of its parts needs such a pass. Only then does a record take
+the place of the sweep's note.
 """
 
 from collections.abc import Iterator
@@ -110,7 +111,7 @@ class Work:
         self.state = State.COMPLETE if late_enough else State.WAITING
 
     def _all_parts_are_done(self) -> bool:
-        """Note that these parts are done. Nothing of what a sweep covers can come into a part that is."""
+        """Note that these parts are done, for good: a part gets no more messages that the sweep covers."""
         if self.parts is None:
             return True
         done = notes.parts_are_done(self.store, self.place, self.parts, self.deadline)

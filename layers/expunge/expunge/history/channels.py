@@ -60,9 +60,10 @@ def rounds(search: Search) -> Iterator[list[Found]]:
 
 
 def _parts(search: Search) -> Sequence[_Part]:
-    """Where the messages may be: in all parts, or in those that the timetokens of so short a range are in.
+    """Where the messages may be: in all parts or, if the range is short, in those of its timetokens.
 
-    In any order, so that functions that delete the same messages at once begin with different ones.
+    They come in random order, so that functions that delete the same messages at once begin with different
+    ones.
     """
     shards: Iterable[int] = range(keys.CHANNEL_SHARDS)
     if search.timetokens.stop - search.timetokens.start < keys.CHANNEL_SHARDS:

@@ -225,9 +225,10 @@ _NOT_IN_ALL_KEYS: Final = ("label", "expires_at", "scopes")
 
 
 def stored_over(before: Item, item: Item) -> Item | None:
-    """What the first item of a record makes of an item that another record has stored; None: nothing.
+    """The item that is in the table after a record was stored over another; None if it changes nothing.
 
-    The writes of a record do the same in the table, where it is told in DynamoDB's words.
+    `item` is the first item of the new record. This does in Python what the update expression of `writes`
+    does in DynamoDB.
     """
     sk = item["sk"]["S"]
     if sk == keys.API_KEY:
@@ -255,9 +256,10 @@ def _of_api_key(item: Item) -> Write:
 
 
 def _update(item: Item, condition: str, *, first: str, gone: Sequence[str]) -> Write:
-    """Give an item's attributes to what is there or to a new item; that called `first` only if it has none.
+    """Write the item's attributes over those that are in the table, or as a new item.
 
-    Others than these and those that are `gone` stay as they are.
+    The attribute `first` keeps the value that it has in the table. Those named by `gone` are removed, and all
+    others stay as they are.
     """
     own = {name: value for name, value in item.items() if name not in ("pk", "sk")}
     # "status" is a word of DynamoDB's own.

@@ -49,9 +49,9 @@ def _before_send(request: Any, **_: Any) -> None:
 
 
 class _CheckedBody:
-    """A request's body that asks when it is read.
+    """A request's body that asks, when it is read, whether it may still be sent.
 
-    By then the headers have been sent, but to the server a request without its body is none.
+    By then the headers are out, but a server does not carry out a request whose body is missing.
     """
 
     def __init__(self, body: bytes, check: Check) -> None:

@@ -119,14 +119,15 @@ def store_all(
     *,
     new: bool = False,
 ) -> None:
-    """Store the records, telling `landed` of those that are settled, a transaction at a time.
+    """Store the records. After each transaction, `landed` is told which records it has settled.
 
-    A transaction is given up at the deadline, or at that of its own which `patience` makes when it begins.
-    `new` says that most of them are probably not in the table; a few transactions are wasted if they are.
-    What DynamoDB will never take is left out, and raised when all others are stored, unless it is a lot.
+    A transaction is given up at the deadline. If `patience` is given, it is called when a transaction begins,
+    and makes a deadline for that one. `new` says that most records are probably not in the table yet; if they
+    are, a few transactions are wasted. A record that DynamoDB will never take is left out; the error is
+    raised when all others are stored, or at once if there are more than ten of these.
 
-    Raises StoreError; the records that are not settled then still have the outcome OPEN, may have been stored
-    and can be stored again. When it returns, nothing more is sent.
+    Raises StoreError. Records that are not settled then have the outcome OPEN: they may have been stored, and
+    storing them again does no harm. When it returns, nothing more is sent.
     """
     under_way: dict[Future[None], _Load] = {}
     sending = _Sending(store, patience or (lambda: deadline), new=new)
