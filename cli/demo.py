@@ -121,7 +121,7 @@ def greeting(api_url: str, dynamodb_url: str) -> str:
         "",
         f"  curl -sSN '{api_url}/events'",
         "",
-        "Records of messages come in as they would from the queue, and a message that was purged stays so:",
+        "Records of messages come in as they would from the queue; one of a deleted message changes nothing:",
         "",
         f"  curl -sS -X POST '{api_url}/records' -d '{_RECORD}' ; echo",
         "",

@@ -118,11 +118,14 @@ def explain(error: Exception) -> str | None:  # noqa: PLR0911 - one for each kin
             return _shortcoming(error)
         case exceptions.EndpointConnectionError() | exceptions.ConnectTimeoutError():
             url = error.kwargs["endpoint_url"].rstrip("/")
-            return f"DynamoDB cannot be reached at {url}; is `expunge serve` running?"
+            return (
+                f"DynamoDB cannot be reached at {url}; is `expunge serve` running? "
+                "If it is at another address, name it with --dynamodb-url"
+            )
         case exceptions.NoCredentialsError() | exceptions.PartialCredentialsError():
             return "no AWS credentials were found; configure them as for the AWS CLI"
         case exceptions.NoRegionError():
-            return "no AWS region was found; set AWS_REGION"
+            return "no AWS region was found; set AWS_DEFAULT_REGION"
         case exceptions.ClientError():
             return _refusal(error.response["Error"]["Code"], error.response["Error"]["Message"])
         case exceptions.BotoCoreError():

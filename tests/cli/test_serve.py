@@ -354,7 +354,10 @@ def test_an_unreachable_dynamodb_is_said_in_one_sentence(capsys: pytest.CaptureF
         unused.bind(("127.0.0.1", 0))  # and not listening
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         assert run(["dump", "--dynamodb-url", url]) == 1
-    error = f"expunge: DynamoDB cannot be reached at {url}; is `expunge serve` running?\n"
+    error = (
+        f"expunge: DynamoDB cannot be reached at {url}; is `expunge serve` running?"
+        " If it is at another address, name it with --dynamodb-url\n"
+    )
     assert capsys.readouterr() == ("", error)
 
 
@@ -367,12 +370,13 @@ def test_what_answers_but_is_no_dynamodb_is_said_to_be_none() -> None:
 
 
 def test_what_aws_lacks_is_explained() -> None:
-    assert explain(NoRegionError()) == "no AWS region was found; set AWS_REGION"
+    assert explain(NoRegionError()) == "no AWS region was found; set AWS_DEFAULT_REGION"
     assert explain(NoCredentialsError()) == (
         "no AWS credentials were found; configure them as for the AWS CLI"
     )
     assert explain(EndpointConnectionError(endpoint_url="http://127.0.0.1:1/")) == (
         "DynamoDB cannot be reached at http://127.0.0.1:1; is `expunge serve` running?"
+        " If it is at another address, name it with --dynamodb-url"
     )
     assert explain(KeyError("ours")) is None
 
