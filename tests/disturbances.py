@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from threading import RLock
+from threading import Lock, RLock
 from typing import Any
 
 import pytest
@@ -177,12 +177,17 @@ def pause_with_the_next_transaction(patch: pytest.MonkeyPatch) -> None:
     """Have somebody pause the purge while the store carries out its next transaction."""
     client: Any = store().client
     real = client.transact_write_items
+    one_at_a_time = Lock()
+    to_come = [True]
 
     def pause(**arguments: Any) -> Any:
-        patch.setattr(client, "transact_write_items", real)
-        reply = real(**arguments)
-        # Not before: a run that sees the pause holds back what it has not sent yet.
-        brakes.write(store(), paused=True, by="ops", deadline=Deadline.never())
-        return reply
+        # However slow the machine is, nothing else is carried out between that transaction and the pause.
+        with one_at_a_time:
+            reply = real(**arguments)
+            # Not before: a run that sees the pause holds back what it has not sent yet.
+            if to_come:
+                to_come.clear()
+                brakes.write(store(), paused=True, by="ops", deadline=Deadline.never())
+            return reply
 
     patch.setattr(client, "transact_write_items", pause)

@@ -109,7 +109,7 @@ def test_a_message_that_was_seen_in_two_places_is_one_target_with_both() -> None
     assert (first.pk, first.place, first.elsewhere) == ("pk1", QUEUED, [FAILED])
     assert (second.pk, second.place, second.elsewhere) == ("pk2", FAILED, [])
     condition = first.write("t")["Update"]["ConditionExpression"]
-    assert condition == f"(state_pk = :place0 OR state_pk = :place1) AND {NOT_DELETED}"
+    assert condition.startswith(f"(state_pk = :place0 OR state_pk = :place1) AND {NOT_DELETED}")
 
 
 def test_a_deleted_message_that_shows_up_again_is_not_taken_again() -> None:
