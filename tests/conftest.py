@@ -15,6 +15,7 @@ from tests.as_deployed import environment
 # Before anything reads them.
 os.environ |= environment()
 
+from cli import dynamodb
 from expunge import timestamps
 from expunge.background import queue
 from expunge.deletions import contents
@@ -25,7 +26,7 @@ from expunge.table import at_once, retries
 from expunge.table.store import CLIENT_CONFIG, Store, store
 from expunge.telemetry import logger
 from expunge.webhooks import customer_endpoints
-from tests import refusals, shortcut
+from tests import engine, refusals, shortcut
 from tests.clock import Clock
 from tests.world import RunningOut, World
 
@@ -90,13 +91,45 @@ def forget() -> None:
     at_once.forget()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Have the engine chosen that the tests with a world run on."""
+    parser.addoption(
+        "--engine", choices=engine.ENGINES, default="moto", help="what tests of behaviour run on"
+    )
+
+
+@pytest.fixture(autouse=True)
+def _on_moto_only(request: pytest.FixtureRequest) -> None:
+    """Skip what is about moto where the tests run on another engine."""
+    only = request.node.get_closest_marker("moto")
+    if only is not None and request.config.getoption("--engine") != "moto":
+        pytest.skip(f"on moto only: {only.args[0]}")
+
+
+@pytest.fixture(scope="session")
+def engine_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """Where the chosen engine is, for the whole run; None if it is moto."""
+    with engine.running(request.config.getoption("--engine")) as url:
+        yield url
+
+
 @pytest.fixture
-def world() -> Iterator[World]:
-    """An empty table on moto."""
-    with shortcut.moto():
+def world(engine_url: str | None) -> Iterator[World]:
+    """An empty table on the chosen engine; every other service is moto's."""
+    with shortcut.moto(), pytest.MonkeyPatch.context() as patch:
+        if engine_url is not None:
+            patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", engine_url)
         client = boto3.client("dynamodb", config=CLIENT_CONFIG)
-        shortcut.create_table(client, "expunge")
-        yield World(Store(client, "expunge"))
+        if engine_url is None:
+            shortcut.create_table(client, "expunge")
+            yield World(Store(client, "expunge"))
+            return
+        dynamodb.create_table(client, "expunge", stream=False)
+        try:
+            yield World(Store(client, "expunge"))
+        finally:
+            patch.undo()
+            client.delete_table(TableName="expunge")
 
 
 @pytest.fixture

@@ -165,6 +165,10 @@ def _plain_first(cast: Callable[[DynamoType], Any]) -> Callable[[DynamoType], An
     return lambda attribute: attribute.value if attribute.type == "S" else cast(attribute)
 
 
+_WHERE = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_DYNAMODB")
+"""Variables that say which DynamoDB a client asks."""
+
+
 def _once(create_client: Callable[..., Any]) -> Callable[..., Any]:
     """Make a client of the service's own configuration once; each caller gets one whose methods are its own.
 
@@ -176,7 +180,7 @@ def _once(create_client: Callable[..., Any]) -> Callable[..., Any]:
         own = arguments.get("config") is CLIENT_CONFIG and arguments.get("endpoint_url") is None
         if service_name != "dynamodb" or not own or not botocore_stubber.enabled:
             return create_client(session, service_name, **arguments)
-        region = arguments.get("region_name"), *map(os.environ.get, ("AWS_REGION", "AWS_DEFAULT_REGION"))
+        region = arguments.get("region_name"), *map(os.environ.get, _WHERE)
         if region not in made:
             made[region] = create_client(session, service_name, **arguments)
             resolver = made[region]._ruleset_resolver  # noqa: SLF001 - it asks all rules for each call

@@ -75,6 +75,7 @@ def test_an_unforeseen_failure_loses_no_counts(
     assert "surprise" in str([line for line in logged() if line.get("level") == "ERROR"])
 
 
+@pytest.mark.moto("it knows no client tokens; elsewhere the repetition counts what the first attempt removed")
 def test_a_write_whose_answer_was_lost_is_never_counted_twice(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

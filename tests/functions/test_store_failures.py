@@ -199,6 +199,7 @@ def test_a_write_that_takes_effect_after_the_answer_was_owned_up_to(
     assert len(world.deleted()) == 3
 
 
+@pytest.mark.moto("over HTTP the SDK wraps the error that holds a request back")
 def test_a_thread_that_is_held_up_until_after_the_answer_writes_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch, runs_out: Call
 ) -> None:

@@ -176,7 +176,7 @@ class Faults:
 
     def _late_write(self, called: Called) -> Any:
         self._send_off(called)
-        if self._timeline.in_thread and self._chance.random() < _HALF:
+        if called.writes and self._timeline.in_thread and self._chance.random() < _HALF:
             raise Hangs
         self._timeline.advance(_READ_TIMEOUT)
         raise ReadTimeoutError(endpoint_url=URL)
