@@ -63,18 +63,22 @@ REQUESTS: Final = (
 )
 """For each endpoint that deletes: what, the method, path and query, and its JSON body or nothing."""
 
+_LISTED: Final = ("the deletions, newest first", "GET", "/v1/deletions", "")
+_PLANNED: Final = (
+    "a deletion that is only planned",
+    "POST",
+    "/v1/inbound-messages/delete-all?dry_run=true",
+    "",
+)
+_AN_ID: Final = "REQUEST_ID"
+
 LOOK_UPS: Final = (
-    ("the deletions, newest first", "GET", "/v1/deletions", ""),
-    ("one of them: what became of it", "GET", "/v1/deletions/REQUEST_ID", ""),
-    ("its messages", "GET", "/v1/deletions/REQUEST_ID/messages", ""),
-    ("its messages live again", "POST", "/v1/deletions/REQUEST_ID/restore", ""),
-    (
-        "a deletion that is only planned: its deletion_id is the REQUEST_ID of the next line",
-        "POST",
-        "/v1/inbound-messages/delete-all?dry_run=true",
-        "",
-    ),
-    ("the plan, carried out", "POST", "/v1/deletions/REQUEST_ID/execute", ""),
+    _LISTED,
+    ("one of them: what became of it", "GET", f"/v1/deletions/{_AN_ID}", ""),
+    ("its messages", "GET", f"/v1/deletions/{_AN_ID}/messages", ""),
+    ("its messages live again", "POST", f"/v1/deletions/{_AN_ID}/restore", ""),
+    _PLANNED,
+    ("such a plan, carried out", "POST", f"/v1/deletions/{_AN_ID}/execute", ""),
 )
 """Likewise for each endpoint that looks deletions up, undoes or plans them."""
 
@@ -113,13 +117,11 @@ def greeting(api_url: str, dynamodb_url: str) -> str:
         "",
         f"  .venv/bin/expunge dump --state deleted --dynamodb-url {dynamodb_url}",
         "",
-        "Deletions of webhook messages can be looked up and undone. Put a request_id that was printed for",
-        "one in place of REQUEST_ID:",
+        "Deletions of webhook messages can be looked up and undone. Where one is named, it is the newest:",
         *_to_paste(LOOK_UPS, api_url),
         "",
-        "What happens to messages is told as it happens, to programs of this machine:",
-        "",
-        f"  curl -sSN '{api_url}/events'",
+        f"What happens to messages is told as it happens, to programs of this machine: GET {api_url}/events",
+        "is a stream that does not end, which curl -N shows.",
         "",
         "Records of messages come in as they would from the queue; one of a deleted message changes nothing:",
         "",
@@ -131,14 +133,26 @@ def greeting(api_url: str, dynamodb_url: str) -> str:
 
 def _to_paste(requests: Iterable[tuple[str, str, str, str]], api_url: str) -> Iterator[str]:
     for what, method, path, body in requests:
-        yield from ("", f"  # {what}", f"  {_curl(method, api_url + path, body)}")
+        if _AN_ID in path:
+            line = _with_an_id(method, path, api_url)
+        else:
+            line = _curl(method, f"'{api_url}{path}'", body)
+        # The answers end without a newline, and the prompt would follow on their line.
+        yield from ("", f"  # {what}", f"  {line} ; echo")
 
 
-def _curl(method: str, url: str, body: str) -> str:
-    words = ["curl", "-sS", "-X", method, f"'{url}'"]
-    if "/v3/history/" not in url:  # signed requests and tokens are what PubNub's SDKs send
+def _with_an_id(method: str, path: str, api_url: str) -> str:
+    """Have the shell put in an id: of a new plan for what carries one out, else of the newest deletion."""
+    _, asked, target, _ = _PLANNED if path.endswith("/execute") else _LISTED
+    answer = _curl(asked, f"'{api_url}{target}'", "")
+    line = _curl(method, f'"{api_url}{path.replace(_AN_ID, "$ID")}"', "")
+    return f"ID=$({answer} | grep -o 'req_[A-Za-z0-9_-]*' | head -1) ; {line}"
+
+
+def _curl(method: str, quoted_url: str, body: str) -> str:
+    words = ["curl", "-sS", "-X", method, quoted_url]
+    if "/v3/history/" not in quoted_url:  # signed requests and tokens are what PubNub's SDKs send
         words += ["-H", f"'Authorization: Bearer {API_KEY}'"]
     if body:
         words += ["-H", "'Content-Type: application/json'", "-d", f"'{body}'"]
-    words.append("; echo")  # the replies end without a newline, and the prompt would follow on their line
     return " ".join(words)
