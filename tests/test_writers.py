@@ -119,6 +119,23 @@ def test_the_example_of_a_status_moves_the_message_as_the_library_does(empty: "D
         empty.update_item(**STATUS)
 
 
+def test_the_example_in_python_keeps_a_message_and_is_told_when_it_is_deleted(world: World) -> None:
+    [example] = blocks((ROOT / "docs" / "writers.md").read_text(), "python")
+    told = example.replace("    ...", '    told.append("deleted")')
+    assert told != example
+    names: dict[str, Any] = {"told": []}
+    exec(told, names)  # noqa: S102 - our own page's
+    record = names["record"]
+    kept = names["messages"].get("inbound_message", **identity(record))
+    assert (kept["status"], kept["payload"]) == ("succeeded", record["payload"])
+    assert names["told"] == []
+
+    world.api_key(account_id=record["account_id"])
+    assert call(delete_inbound).data["deleted"] == 1
+    exec(told, names)  # noqa: S102 - our own page's
+    assert names["told"] == ["deleted"]
+
+
 def live_the_life_of_a_message(world: World, patch: pytest.MonkeyPatch) -> None:
     """Run every example, then delete, restore, delete again and purge what they stored."""
     messages = Messages("expunge", world.store.client)
