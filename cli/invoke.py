@@ -184,6 +184,7 @@ class Invoker:
         self._turns = asyncio.Semaphore(limit)
         self._starts = starts or starting_at_once()
         self._idle: list[Sandbox] = []
+        self._closed = False
 
     async def invoke(self, event: Any) -> Any:
         """Return the reply. Raises EventTooLargeError and InvocationError."""
@@ -195,7 +196,10 @@ class Invoker:
             try:
                 return await sandbox.invoke(body, self.function.timeout)
             finally:
-                if sandbox.alive:
+                # What a client that hung up has left running may end after everything was closed.
+                if self._closed:
+                    sandbox.kill()
+                elif sandbox.alive:
                     self._idle.append(sandbox)
 
     async def _another(self) -> Sandbox:
@@ -213,6 +217,7 @@ class Invoker:
         return None
 
     async def close(self) -> None:
-        """End the warm sandboxes."""
+        """End the warm sandboxes, and those that are at work as soon as they are not."""
+        self._closed = True
         while self._idle:
             await self._idle.pop().close()

@@ -18,6 +18,9 @@ class Sandbox:
         await self.may_answer.wait()
         return "answered"
 
+    def kill(self) -> None:
+        self.alive = False
+
 
 class Nursery:
     """Counts the sandboxes that start."""
@@ -84,3 +87,18 @@ def test_who_waits_to_start_a_sandbox_takes_one_that_has_become_free() -> None:
         return nursery
 
     assert len(asyncio.run(scenario()).started) == 1
+
+
+def test_a_sandbox_that_is_at_work_when_all_is_closed_ends_with_its_work() -> None:
+    async def scenario() -> Sandbox:
+        nursery = Nursery()
+        subject = invoker(nursery, asyncio.Semaphore(1))
+        asked = asyncio.create_task(subject.invoke({}))
+        await until_idle()
+        [sandbox] = nursery.started
+        await subject.close()
+        sandbox.may_answer.set()
+        assert await asked == "answered"
+        return sandbox
+
+    assert not asyncio.run(scenario()).alive
