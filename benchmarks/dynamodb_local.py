@@ -1,8 +1,6 @@
 """DynamoDB Local over a table's file that is filled once and kept: each run works on a copy of it."""
 
 import shutil
-import subprocess
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,10 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError
-
 from benchmarks.spread_work import Record
-from cli.dynamodb import client, create_table
+from cli.dynamodb import create_table
+from tests.engine import dynamodb_local
 from tests.engines.tenant import chunks, puts_of
 
 if TYPE_CHECKING:
@@ -24,26 +21,13 @@ FILE: Final = "shared-local-instance.db"
 
 _CONNECTIONS: Final = 6
 _AHEAD: Final = 100
-_STARTS_WITHIN: Final = 120
 
 
 @contextmanager
 def running(home: Path, folder: Path, port: int) -> Iterator[str]:
     """DynamoDB Local of that home, over what is in the folder; yields its address."""
-    command = [
-        "java",
-        f"-Djava.library.path={home / 'DynamoDBLocal_lib'}",
-        "-jar",
-        str(home / "DynamoDBLocal.jar"),
-    ]
-    command += ["-dbPath", str(folder), "-sharedDb", "-disableTelemetry", "-port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - as the caller says
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_for(client(url))
-            yield url
-        finally:
-            process.terminate()
+    with dynamodb_local(home, port, "-dbPath", str(folder)) as url:
+        yield url
 
 
 @contextmanager
@@ -69,16 +53,3 @@ def fill(dynamodb: "DynamoDBClient", table: str, records: Iterator[Record]) -> N
     with ThreadPoolExecutor(_CONNECTIONS) as pool:
         while some := list(islice(calls, _AHEAD)):
             list(pool.map(write, some))
-
-
-def _wait_for(dynamodb: "DynamoDBClient") -> None:
-    until = time.monotonic() + _STARTS_WITHIN
-    while True:
-        try:
-            dynamodb.list_tables()
-        except BotoCoreError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.5)
-        else:
-            return

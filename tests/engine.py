@@ -2,19 +2,24 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
+from botocore.exceptions import BotoCoreError
 
 from cli import server
+from cli.dynamodb import client
 from cli.embedded import Embedded
 
-_LONGEST_START = 60.0
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_STARTS_WITHIN: Final = 120
 ENGINES = ("moto", "ministack", "dynamodb-local")
 
 
@@ -27,43 +32,48 @@ def running(name: str) -> Iterator[str | None]:
         with closing(Embedded(server.listen(0, "--dynamodb-port"))) as engine:
             yield engine.url
     else:
-        with _dynamodb_local() as url:
+        with _in_memory() as url:
             yield url
 
 
 @contextmanager
-def _dynamodb_local() -> Iterator[str]:
+def dynamodb_local(home: Path, port: int, *storage: str) -> Iterator[str]:
+    """Have AWS's own engine there, from the folder that it lies in, with that storage; yields its URL."""
+    command = [
+        "java",
+        f"-Djava.library.path={home / 'DynamoDBLocal_lib'}",
+        "-jar",
+        str(home / "DynamoDBLocal.jar"),
+    ]
+    command += [*storage, "-sharedDb", "-disableTelemetry", "-port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - what the user names
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_for(client(url))
+            yield url
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def _in_memory() -> Iterator[str]:
     home = os.environ.get("DYNAMODB_LOCAL_HOME", "")
     if not home or shutil.which("java") is None:
         pytest.skip("DynamoDB Local needs Java, and DYNAMODB_LOCAL_HOME to name the folder that it lies in")
     with server.listen(0, "--dynamodb-port") as free:
         port = free.getsockname()[1]
-    command = [
-        *(
-            "java",
-            f"-Djava.library.path={home}/DynamoDBLocal_lib",
-            "-jar",
-            str(Path(home, "DynamoDBLocal.jar")),
-        ),
-        *("-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)),
-    ]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - what the user names
-        try:
-            _wait_for(port)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
+    with dynamodb_local(Path(home), port, "-inMemory") as url:
+        yield url
 
 
-def _wait_for(port: int) -> None:
-    """Java takes a few seconds to begin."""
-    end = time.monotonic() + _LONGEST_START
+def _wait_for(dynamodb: "DynamoDBClient") -> None:
+    until = time.monotonic() + _STARTS_WITHIN
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            if time.monotonic() > end:
+            dynamodb.list_tables()
+        except BotoCoreError:
+            if time.monotonic() > until:
                 raise
-            time.sleep(0.1)
+            time.sleep(0.5)
         else:
             return
