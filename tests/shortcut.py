@@ -23,6 +23,8 @@ from botocore import xform_name
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.handlers import BUILTIN_HANDLERS
+from botocore.hooks import BaseEventHooks, EventAliaser, HierarchicalEmitter
+from botocore.loaders import JSONFileLoader
 from botocore.model import OperationModel
 from botocore.parsers import create_parser
 from botocore.session import Session
@@ -66,10 +68,31 @@ def install() -> None:
     attribute: Any = DynamoType
     attribute.cast_value = property(_plain_first(attribute.cast_value.fget))
     expressions.install()
+    _make_sessions_quick()
     agent: Any = UserAgentString
     agent.to_string = cache(agent.to_string)
     session: Any = Session
     session.create_client = _once(session.create_client)
+
+
+def _make_sessions_quick() -> None:
+    """Do once what each of botocore's sessions does anew; every command that is tried makes one.
+
+    That is to read its files, and to find out by which name each of a hundred and more events goes.
+    """
+    files: Any = JSONFileLoader
+    load, loader = files.load_file, JSONFileLoader()
+    kept = cache(lambda path: load(loader, path))
+    files.load_file = lambda _loader, path: kept(path)
+
+    alias, aliaser = vars(EventAliaser)["_alias_event_name"], EventAliaser(HierarchicalEmitter())
+    named = cache(lambda name: alias(aliaser, name))
+    quick: dict[tuple[type, str], Callable[..., Any]] = {
+        (EventAliaser, "_alias_event_name"): lambda _aliaser, name: named(name),
+        (BaseEventHooks, "_verify_accept_kwargs"): lambda _hooks, _handler: None,
+    }
+    for (kind, name), instead in quick.items():
+        setattr(kind, name, instead)
 
 
 @contextmanager

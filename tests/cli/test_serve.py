@@ -175,6 +175,7 @@ def test_a_signal_ends_serve_while_it_starts(number: int, tmp_path: Path) -> Non
     assert (process.returncode, output) == (0, b"")
 
 
+@pytest.mark.slow
 def test_a_request_in_flight_is_still_answered_when_a_signal_comes() -> None:
     async def application(scope: Message, _receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -193,6 +194,7 @@ def test_a_request_in_flight_is_still_answered_when_a_signal_comes() -> None:
     assert asyncio.run(scenario()) == (200, [])
 
 
+@pytest.mark.slow
 def test_serve_ends_when_its_dynamodb_does() -> None:
     class Gone:
         alive = False
@@ -205,6 +207,7 @@ async def _unasked(_scope: Message, _receive: Receive, _send: Send) -> None:
     """Answer nothing."""
 
 
+@pytest.mark.slow
 def test_every_printed_curl_line_deletes_and_nothing_twice() -> None:
     with serving() as served:
         lines = _curl_lines(served)[: len(demo.REQUESTS)]

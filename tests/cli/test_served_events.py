@@ -64,6 +64,7 @@ def test_a_deletion_and_its_purge_are_told_and_told_again_to_who_comes_back() ->
         assert sorted(event["detail"]["ids"]) == sorted(data["deleted_message_ids"])
 
 
+@pytest.mark.slow
 def test_a_page_elsewhere_hears_nothing_and_sends_nothing_and_the_api_does_not_mind() -> None:
     elsewhere = {"Origin": "https://page.example"}
     with serving("--no-demo") as served:

@@ -15,6 +15,7 @@ MESSAGE = "/v1/messages/msg_01HXYZ4QK3WJ8FN3M6QH7TZ8GR"
 KEY = {"X-API-KEY": demo.API_KEY}
 
 
+@pytest.mark.slow
 def test_of_six_requests_at_once_one_asks_the_provider_of_ones_own() -> None:
     with upstream() as provider, serving("--provider-url", provider.url) as served:
         with ThreadPoolExecutor(6) as clients:
@@ -49,6 +50,7 @@ def test_without_one_a_stand_in_says_yes_also_over_another_dynamodb(tmp_path: Pa
     assert replies == [(200, {"object": "MessageDeleted"})] * 2
 
 
+@pytest.mark.slow
 def test_functions_go_to_the_stand_in_directly_whatever_proxy_is_set() -> None:
     stand_in = "http://127.0.0.1:3000/_outside"
     assert environment("http://127.0.0.1:3000", None, {"NO_PROXY": "example.com"}) == {

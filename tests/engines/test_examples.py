@@ -12,6 +12,8 @@ from cli.main import run
 from tests.pages import blocks
 from tests.test_commands import is_ours, shown
 
+pytestmark = pytest.mark.slow
+
 ROOT: Final = Path(__file__).parent.parent.parent
 README: Final = ROOT / "README.md"
 SHOWN: Final = "127.0.0.1:3000"

@@ -12,6 +12,8 @@ from tests.engines.tenant import Tenant
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def tenant(api: str, dynamodb: "DynamoDBClient") -> Tenant:  # noqa: ARG001 - the API makes the table

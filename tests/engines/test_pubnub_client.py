@@ -15,6 +15,8 @@ from tests.engines.channels import Channels
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+pytestmark = pytest.mark.slow
+
 NAMES = [
     "ch1",
     "a b",
