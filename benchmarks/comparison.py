@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -30,10 +30,9 @@ os.environ |= environment(POWERTOOLS_METRICS_DISABLED="true", POWERTOOLS_LOG_LEV
 
 import click
 
+from benchmarks.harness import dynamodb_option, engine_at
 from benchmarks.ways import STATUS, WAYS, clients_of
-from cli import server
 from cli.dynamodb import client, create_table
-from cli.embedded import Embedded
 from cli.progress import bar, watched
 from expunge.table.session import session
 from expunge.table.store import store
@@ -99,9 +98,9 @@ def measured(url: str, rounds: int, sizes: Sequence[int], crowds: Sequence[int])
 
 def _written() -> dict[str, float]:
     """Units by way, as the embedded engine counts them."""
-    with closing(Embedded(server.listen(0, "--dynamodb-port"))) as engine, using(engine.url):
+    with engine_at(None) as url, using(url):
         told = [way for way in WAYS if way not in NOT_TOLD]
-        found = {way: _once(_tenant(engine.url, 0), engine.url, way, 1)["written"] for way in told}
+        found = {way: _once(_tenant(url, 0), url, way, 1)["written"] for way in told}
     return found | dict.fromkeys(NOT_TOLD, 0)
 
 
@@ -173,16 +172,14 @@ def machine() -> str:
 @click.option("--rounds", default=3, show_default=True, help="Of which the medians are taken.")
 @click.option("--others", "sizes", multiple=True, default=(1000, 4000, 16_000, 64_000), show_default=True)
 @click.option("--clients", "crowds", multiple=True, default=(1, 2, 4, 8), show_default=True)
-@click.option("--dynamodb-url", metavar="URL", help="An engine instead of the embedded one.")
+@dynamodb_option
 @click.option("--engine", default="ministack", show_default=True, help="What it is called in the results.")
 def command(
     rounds: int, sizes: Sequence[int], crowds: Sequence[int], dynamodb_url: str | None, engine: str
 ) -> None:
     """Measure, and write comparison.json."""
-    embedded = None if dynamodb_url else Embedded(server.listen(0, "--dynamodb-port"))
-    url = embedded.url if embedded else str(dynamodb_url)
     with (
-        closing(embedded) if embedded else nullcontext(),
+        engine_at(dynamodb_url) as url,
         bar("measuring", None, shown=watched(), unit="figures") as advance,
     ):
         results = []

@@ -13,9 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-import click
-
-from benchmarks.harness import Row, show
+from benchmarks.harness import Row, table_of
 from cli.dynamodb import client
 from tests.engines.tenant import Tenant
 
@@ -78,12 +76,5 @@ def main(url: str) -> Iterator[Row]:
             )
 
 
-@click.command()
-@click.option("--dynamodb-url", metavar="URL", help="An engine instead of the embedded one.")
-def command(dynamodb_url: str | None) -> None:
-    """Print the table; exit with 1 if something that must hold does not."""
-    show(main, dynamodb_url)
-
-
 if __name__ == "__main__":
-    command()
+    table_of(main)()

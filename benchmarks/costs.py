@@ -9,7 +9,6 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -29,9 +28,8 @@ import delete_outbound_messages
 import delete_pull_events
 import purge
 import store_records
-from cli import server
+from benchmarks.harness import dynamodb_option, engine_at
 from cli.dynamodb import client, create_table
-from cli.embedded import Embedded
 from cli.load import load_files
 from expunge.deadline import Deadline
 from expunge.deletions import holding
@@ -218,15 +216,13 @@ def hold(count: int) -> None:
 
 
 @click.command()
-@click.option("--dynamodb-url", metavar="URL", help="An engine instead of the embedded one.")
+@dynamodb_option
 def command(dynamodb_url: str | None) -> None:
     """Print the table: units a message."""
     print("| what | written: table | by_state | by_group | in all | read |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    with ExitStack() as stack:
-        if dynamodb_url is None:
-            dynamodb_url = stack.enter_context(closing(Embedded(server.listen(0, "--dynamodb-port")))).url
-        for what, units in main(dynamodb_url):
+    with engine_at(dynamodb_url) as url:
+        for what, units in main(url):
             written = sum(units[:3])
             figures = (*units[:3], written, units.read)
             print(f"| {what} | {' | '.join(f'{each:.2f}' for each in figures)} |", flush=True)

@@ -20,7 +20,7 @@ import click
 
 import delete_inbound_messages
 import delete_pull_events
-from benchmarks.harness import Row, show
+from benchmarks.harness import Row, dynamodb_option, show
 from cli.dynamodb import client, create_table
 from expunge.deletions.soft_delete import Deletion, Target
 from expunge.table import keys
@@ -204,7 +204,7 @@ def among(tenant: Tenant, others: int) -> Iterator[dict[str, Any]]:
 
 @click.command()
 @click.option("--others", default=100_000, show_default=True, help="Other rows in the scope.")
-@click.option("--dynamodb-url", metavar="URL", help="An engine instead of the embedded one.")
+@dynamodb_option
 def command(others: int, dynamodb_url: str | None) -> None:
     """Print the table; exit with 1 if something that must hold does not."""
     show(lambda url: main(url, others), dynamodb_url)

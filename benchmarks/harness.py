@@ -1,9 +1,11 @@
 """What the benchmarks share: an engine to measure on, and a table of what was found and what must be."""
 
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from typing import NamedTuple
+
+import click
 
 from cli import server
 from cli.embedded import Embedded
@@ -19,20 +21,40 @@ class Row(NamedTuple):
     holds: bool
 
 
-def show(measure: Callable[[str], Iterable[Row]], dynamodb_url: str | None) -> None:
-    """Print the table, line by line as they are known; exit with 1 if something that must hold does not.
+dynamodb_option = click.option("--dynamodb-url", metavar="URL", help="An engine instead of the embedded one.")
 
-    Measures on the engine at that address, or on an embedded one.
-    """
+
+@contextmanager
+def engine_at(dynamodb_url: str | None) -> Iterator[str]:
+    """Yields the address of the engine to measure on: the one that is named, or else an embedded one."""
+    if dynamodb_url is not None:
+        yield dynamodb_url
+        return
+    with closing(Embedded(server.listen(0, "--dynamodb-port"))) as embedded:
+        yield embedded.url
+
+
+def show(measure: Callable[[str], Iterable[Row]], dynamodb_url: str | None) -> None:
+    """Print the table, line by line as they are known; exit with 1 if something that must hold does not."""
     print("| what | measured | must be | holds |\n| --- | --- | --- | --- |")
-    engine = None if dynamodb_url else Embedded(server.listen(0, "--dynamodb-port"))
     failed = False
     with (
-        closing(engine) if engine else nullcontext(),
+        engine_at(dynamodb_url) as url,
         bar("measuring", None, shown=watched(), unit="figures") as advance,
     ):
-        for row in measure(engine.url if engine else str(dynamodb_url)):
+        for row in measure(url):
             failed |= not row.holds
             print(f"| {row.what} | {row.found} | {row.must} | {'yes' if row.holds else 'NO'} |", flush=True)
             advance(1)
     sys.exit(failed)
+
+
+def table_of(measure: Callable[[str], Iterable[Row]]) -> click.Command:
+    """The command of a benchmark that takes no option but the engine."""
+
+    @click.command(help="Print the table; exit with 1 if something that must hold does not.")
+    @dynamodb_option
+    def command(dynamodb_url: str | None) -> None:
+        show(measure, dynamodb_url)
+
+    return command

@@ -20,11 +20,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import click
-
 from benchmarks.answering import reply
 from benchmarks.deletion import cpu_of
-from benchmarks.harness import Row, show
+from benchmarks.harness import Row, table_of
 from cli.dynamodb import client, create_table
 from cli.load import load_files
 from expunge.table.storing import AT_ONCE, MAX_BYTES
@@ -154,12 +152,5 @@ def batch_writes(dynamodb: Any, puts: Sequence[Any]) -> None:
             pass
 
 
-@click.command()
-@click.option("--dynamodb-url", metavar="URL", help="An engine instead of the embedded one.")
-def command(dynamodb_url: str | None) -> None:
-    """Print the table; exit with 1 if something that must hold does not."""
-    show(main, dynamodb_url)
-
-
 if __name__ == "__main__":
-    command()
+    table_of(main)()

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from benchmarks.harness import Row, show
+from benchmarks.harness import Row, dynamodb_option, show
 from cli.dynamodb import client
 from expunge import timestamps
 from expunge.deadline import Deadline
@@ -99,7 +99,7 @@ def peak_megabytes() -> float:
 
 @click.command()
 @click.option("--messages", default=10_000, show_default=True, help="Messages that are due.")
-@click.option("--dynamodb-url", metavar="URL", help="An engine instead of the embedded one.")
+@dynamodb_option
 @click.option("--purge-table", hidden=True)
 def command(messages: int, dynamodb_url: str | None, purge_table: str | None) -> None:
     """Print the table; exit with 1 if something that must hold does not."""

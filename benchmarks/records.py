@@ -10,10 +10,8 @@ from statistics import median
 from typing import Any
 from unittest.mock import patch
 
-import click
-
 from benchmarks.deletion import Calls, cpu_of, delete_all
-from benchmarks.harness import Row, show
+from benchmarks.harness import Row, table_of
 from cli.dynamodb import client, create_table
 from expunge.deletions.record import Record
 from expunge.table.store import store
@@ -80,12 +78,5 @@ def at_most(what: str, calls: Calls, operations: tuple[str, ...], most: int) -> 
     return Row(what, f"{made}", f"at most {most}", made <= most)
 
 
-@click.command()
-@click.option("--dynamodb-url", metavar="URL", help="An engine instead of the embedded one.")
-def command(dynamodb_url: str | None) -> None:
-    """Print the table; exit with 1 if something that must hold does not."""
-    show(main, dynamodb_url)
-
-
 if __name__ == "__main__":
-    command()
+    table_of(main)()

@@ -11,16 +11,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from benchmarks.crowd import CHANNEL, FAMILIES, FIRST_TIMETOKEN, Book, Client, Shop
-from cli import server
+from benchmarks.harness import dynamodb_option, engine_at
 from cli.dynamodb import client, create_table
-from cli.embedded import Embedded
 from expunge.table import keys
 from tests.engines.channels import Channels
 from tests.engines.tenant import TABLE, Tenant, chunks
@@ -185,12 +184,11 @@ def _flagged(dynamodb: Any, places: Any) -> Iterator[str]:
 @click.command()
 @click.option("--clients", default=32, show_default=True)
 @click.option("--seconds", default=60.0, show_default=True)
-@click.option("--dynamodb-url", metavar="URL", help="An engine instead of the embedded one.")
+@dynamodb_option
 def command(clients: int, seconds: float, dynamodb_url: str | None) -> None:
     """Print the table; exit with 1 if something was not as it must be."""
-    engine = None if dynamodb_url else Embedded(server.listen(0, "--dynamodb-port"))
-    with closing(engine) if engine else nullcontext():
-        sys.exit(not run(engine.url if engine else str(dynamodb_url), clients, seconds))
+    with engine_at(dynamodb_url) as url:
+        sys.exit(not run(url, clients, seconds))
 
 
 if __name__ == "__main__":
