@@ -11,7 +11,7 @@ from cli.dynamodb import client as connect
 from cli.key import places
 from cli.listing import Columns, Format, format_option, print_one, print_rows
 from cli.template import functions
-from expunge.deletions import record as records
+from expunge.deletions import records
 from expunge.deletions.record import Progress, Record
 from expunge.deletions.standing import look
 from expunge.history import records as channel_records

@@ -119,7 +119,7 @@ def test_what_was_restored_is_not_deleted_again_by_going_on_with_its_deletion(
         real(**arguments)
         raise Killed
 
-    monkeypatch.setattr("expunge.deletions.soft_delete.ThreadPoolExecutor", Here)
+    monkeypatch.setattr("expunge.table.at_once.ThreadPoolExecutor", Here)
     with monkeypatch.context() as patch, suppress(Killed):
         patch.setattr(store().client, "transact_write_items", commit)
         call(execute, path={"request_id": plan})
@@ -189,7 +189,7 @@ def test_a_repetition_deletes_no_more_than_the_limit_in_all(
         real(**arguments)
         raise Killed
 
-    monkeypatch.setattr("expunge.deletions.soft_delete.ThreadPoolExecutor", Here)
+    monkeypatch.setattr("expunge.table.at_once.ThreadPoolExecutor", Here)
     with monkeypatch.context() as patch, suppress(Killed):
         patch.setattr(store().client, "transact_write_items", commit)
         ask("limit=1")

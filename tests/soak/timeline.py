@@ -24,9 +24,9 @@ from tests.world import Context
 
 _WITH_THREADS = (
     *("table.at_once", "table.storing", "webhooks.delete_all", "history.passes", "history.restoring"),
-    *("deletions.soft_delete", "deletions.purging", "deletions.preview", "deletions.restore"),
+    *("deletions.purging", "deletions.preview"),
 )
-_THAT_WAIT = ("table.storing", "history.channels", "deletions.soft_delete", "deletions.purging")
+_THAT_WAIT = ("table.storing", "table.at_once", "history.channels", "deletions.purging")
 
 
 class Hangs(BaseException):

@@ -5,17 +5,16 @@ first wins, and each message is either whole and live or gone. Content was never
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from expunge.deadline import Deadline
 from expunge.deletions.record import Record
 from expunge.deletions.soft_delete import Deletion
-from expunge.deletions.standing import Rows, read_rows
+from expunge.deletions.standing import Rows
 from expunge.errors import StoreError
 from expunge.table import keys
-from expunge.table.at_once import commit
+from expunge.table.at_once import commit, read_back
 from expunge.table.living import place
 from expunge.table.store import Item, Store
 from expunge.table.transactions import LIMIT
@@ -119,26 +118,11 @@ def restore(store: Store, rows: Sequence[Restoration], deadline: Deadline) -> St
     if stopped is None:
         return None
     error, doubtful = stopped
-    _read_back(store, doubtful, deadline)
-    if all(row.settled for row in rows):
-        return None
-    return Stopped(error, sum(not row.settled for row in doubtful))
-
-
-def _read_back(store: Store, doubtful: Sequence[Restoration], deadline: Deadline) -> None:
-    """Take note of those that are found restored. Writes of the others may still be on their way."""
-    # In a thread: a read that began in time may take longer than there is until the answer.
-    pool = ThreadPoolExecutor(1)
-    pks = [row.pk for row in doubtful]
-    reading = pool.submit(
-        read_rows, store, pks, deadline.for_reading_back(), "pk, deleted_at, restored_request_id"
-    )
-    try:
-        found = reading.result(max(0, deadline.to_answer()))
-    except (StoreError, TimeoutError):
-        return
-    finally:
-        pool.shutdown(wait=False)
+    attributes = "pk, deleted_at, restored_request_id"
+    found = read_back(store, [row.pk for row in doubtful], attributes, deadline)
     for row in doubtful:
         if row.pk in found and row.restorer.made(found[row.pk]):
             row.committed()
+    if all(row.settled for row in rows):
+        return None
+    return Stopped(error, sum(not row.settled for row in doubtful))

@@ -7,7 +7,6 @@ deletion, then this deletion wrote them before, and only the store's answer got 
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -17,13 +16,11 @@ from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.errors import StoreError
 from expunge.table import keys
-from expunge.table.at_once import commit
+from expunge.table.at_once import commit, read_back
 from expunge.table.flags import NOT_DELETED, assignments, flags, is_tombstone
 from expunge.table.search import Partition
 from expunge.table.store import Item, Store
 from expunge.table.transactions import LIMIT
-
-_READS_AT_ONCE = 4
 
 # What a deletion has flagged and somebody has restored since stays so, whoever goes on with the deletion.
 _NOT_RESTORED = "(attribute_not_exists(restored_from) OR restored_from <> :again)"
@@ -154,26 +151,11 @@ def soft_delete(store: Store, targets: Sequence[Target], deadline: Deadline) -> 
     if stopped is None:
         return None
     error, doubtful = stopped
-    _read_back(store, doubtful, deadline)
+    attributes = "pk, delete_request_id, deleted_at, purged_at"
+    found = read_back(store, [target.pk for target in doubtful], attributes, deadline)
+    for target in doubtful:
+        if target.pk in found and target.deletion.took(found[target.pk]):
+            target.committed()
     if all(target.outcome is not Outcome.OPEN for target in targets):
         return None
     return Shortfall(error, sum(target.outcome is Outcome.OPEN for target in doubtful))
-
-
-def _read_back(store: Store, targets: Sequence[Target], deadline: Deadline) -> None:
-    """Note which targets bear the flags of their deletion, as far as that can be learnt in time."""
-
-    def read(some: Sequence[Target]) -> None:
-        places = [(target.pk, keys.MESSAGE) for target in some]
-        found = store.get_batch(
-            places, deadline.for_reading_back(), "pk, delete_request_id, deleted_at, purged_at"
-        )
-        ours = {item["pk"]["S"] for item in found if some[0].deletion.took(item)}
-        for target in some:
-            if target.pk in ours:
-                target.committed()
-
-    pool = ThreadPoolExecutor(_READS_AT_ONCE)
-    reads = [pool.submit(read, targets[at : at + LIMIT]) for at in range(0, len(targets), LIMIT)]
-    wait(reads, max(0, deadline.to_answer()))
-    pool.shutdown(wait=False)

@@ -39,15 +39,12 @@ def read(store: Store, record: Record, deadline: Deadline, attributes: str = _FL
     """The rows of a deletion's messages, a hundred a read. Raises StoreError."""
     if record.deletion is None:
         return {}
-    return read_rows(store, [record.pk(each) for each in record.ids], deadline, attributes)
-
-
-def read_rows(store: Store, pks: Sequence[str], deadline: Deadline, attributes: str = _FLAGS) -> Rows:
-    """Rows by their partition keys. Raises StoreError."""
+    places = [(record.pk(each), keys.MESSAGE) for each in record.ids]
     rows: Rows = {}
-    for at in range(0, len(pks), LIMIT):
-        places = [(pk, keys.MESSAGE) for pk in pks[at : at + LIMIT]]
-        rows |= {item["pk"]["S"]: item for item in store.get_batch(places, deadline, attributes)}
+    for at in range(0, len(places), LIMIT):
+        rows |= {
+            item["pk"]["S"]: item for item in store.get_batch(places[at : at + LIMIT], deadline, attributes)
+        }
     return rows
 
 

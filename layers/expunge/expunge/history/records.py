@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from expunge import timestamps, timetokens
 from expunge.deadline import Deadline
-from expunge.deletions import record as records
+from expunge.deletions import records
 from expunge.deletions.record import Progress, Record
 from expunge.history import notes
 from expunge.history.notes import Sweep

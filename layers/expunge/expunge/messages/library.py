@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from expunge import settings, timestamps
 from expunge.deadline import Deadline
-from expunge.deletions import holding
-from expunge.deletions import record as records
+from expunge.deletions import holding, records
 from expunge.deletions import restore as restoring
 from expunge.deletions.covered import Covered
 from expunge.deletions.presence import not_there

@@ -1,13 +1,14 @@
-"""Many rows written in transactions, a few of these at once, within an invocation's time."""
+"""Many rows written in transactions and read back, a few calls at once, within an invocation's time."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Event
 
 from expunge.deadline import Deadline
 from expunge.errors import OutOfTime, StoreError, Unavailable
-from expunge.table.store import Store
-from expunge.table.transactions import RowT, Transaction
+from expunge.table import keys
+from expunge.table.store import Item, Store
+from expunge.table.transactions import LIMIT, RowT, Transaction
 from expunge.telemetry import logger
 
 # Each TLS connection costs tens of milliseconds of CPU to open, so a few do more than many.
@@ -55,6 +56,23 @@ def commit(
     if not any(each.open for each in transactions):
         return None
     return (errors[0] if errors else OutOfTime()), doubtful
+
+
+def read_back(store: Store, pks: Sequence[str], attributes: str, deadline: Deadline) -> dict[str, Item]:
+    """Messages by partition key: those that can be read before the answer is due.
+
+    Any may be missing, because the store failed or took too long.
+    """
+
+    def read(some: Sequence[str]) -> Sequence[Item]:
+        return store.get_batch([(pk, keys.MESSAGE) for pk in some], deadline.for_reading_back(), attributes)
+
+    # In threads: a read that began in time may take longer than there is until the answer.
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    reading = [pool.submit(read, pks[at : at + LIMIT]) for at in range(0, len(pks), LIMIT)]
+    done, _ = wait(reading, max(0, deadline.to_answer()))
+    pool.shutdown(wait=False)
+    return {item["pk"]["S"]: item for each in done if each.exception() is None for item in each.result()}
 
 
 def forget() -> None:

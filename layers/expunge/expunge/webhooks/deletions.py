@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from expunge import timestamps
-from expunge.deletions import record as records
+from expunge.deletions import records
 from expunge.deletions.record import Record
 from expunge.deletions.standing import Standing, counts, look
 from expunge.errors import InvalidRequest, NotFound

@@ -1,8 +1,9 @@
 """What a deletion's record lets a repeated request know of the first one."""
 
 from expunge import timestamps
-from expunge.deletions.record import Progress, Record, find
+from expunge.deletions.record import Progress, Record
 from expunge.deletions.recorded import Asked
+from expunge.deletions.records import find
 from expunge.http.auth import ApiKey
 from expunge.http.endpoint import Call
 
