@@ -5,8 +5,17 @@ from collections.abc import Iterator
 import pytest
 
 from expunge import settings
-from tests.functions.spread import WORKERS, Queue
+from tests.functions.dying import Here, Mortal
+from tests.functions.spread import DELETED, MESSAGES, WORKERS, Queue
 from tests.world import World
+
+
+@pytest.fixture
+def due(world: World) -> World:
+    """A world with messages that are due."""
+    for number in range(MESSAGES):
+        world.message(number, **DELETED)
+    return world
 
 
 @pytest.fixture
@@ -20,3 +29,13 @@ def queue(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
     yield queue
     for cached in (settings.work_queue, settings.work_concurrency):
         cached.cache_clear()
+
+
+@pytest.fixture
+def mortal(monkeypatch: pytest.MonkeyPatch) -> Mortal:
+    """Have functions die after a call to the store; two messages make a transaction."""
+    for module in ("table.at_once", "webhooks.delete_all"):
+        monkeypatch.setattr(f"expunge.{module}.ThreadPoolExecutor", Here)
+    for module in ("soft_delete", "restore"):
+        monkeypatch.setattr(f"expunge.deletions.{module}.LIMIT", 2)
+    return Mortal(monkeypatch)

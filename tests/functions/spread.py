@@ -17,6 +17,7 @@ DELETED = {
     "delete_request_id": "req_1",
     "purge_at": "2026-05-02T00:00:00.000Z",
 }
+MESSAGES = 16
 WORKERS = 5
 
 

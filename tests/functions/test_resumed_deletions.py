@@ -1,7 +1,6 @@
 """Deletions that are looked at, repeated or gone on with while others change the same messages."""
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -15,26 +14,8 @@ from execute_deletion import handler as execute
 from expunge.table.store import store
 from get_deletion import handler as get_deletion
 from restore_deletion import handler as restore
+from tests.functions.dying import Here, Killed
 from tests.world import KEY, Reply, World, call, message_id
-
-
-class Killed(BaseException):
-    """The function's end."""
-
-
-class Here:
-    """A pool without threads: what kills a thread kills the function."""
-
-    def __init__(self, _workers: int) -> None:
-        pass
-
-    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(work(*arguments))
-        return future
-
-    def shutdown(self, **_: Any) -> None:
-        pass
 
 
 @pytest.fixture(autouse=True)

@@ -1,47 +1,25 @@
 """What a scheduled run cannot finish is spread over several functions by a queue."""
 
-import json
-from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
-from itertools import islice
-from random import Random
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from expunge import settings as deployment
-from expunge import timestamps, timetokens
+from expunge import timestamps
 from expunge.background import rounds, worker
-from expunge.background.rounds import Asker
-from expunge.background.tasks import MalformedTask, Task
+from expunge.background.tasks import Task
 from expunge.deadline import Deadline
-from expunge.deletions import brakes, holding, runs, share
-from expunge.deletions.brakes import Brakes
+from expunge.deletions import holding, runs
 from expunge.deletions.covered import Covered
 from expunge.deletions.purged import Purged
-from expunge.deletions.soft_delete import Deletion, Shortfall
-from expunge.errors import OutOfTime, PurgeFailed, RoundOver, Throttled
-from expunge.history import notes, passes
-from expunge.history.notes import Sweep
+from expunge.errors import OutOfTime, PurgeFailed, Throttled
 from expunge.table import keys
 from expunge.table.store import store
 from purge import run as purge
 from tests.clock import Clock
-from tests.disturbances import pause_with_the_next_transaction
-from tests.functions.spread import DELETED, WORKERS, Queue, done, purged, too_short
-from tests.world import ACCOUNT, SUB_KEY, Context, World, message_id
-
-MESSAGES = 16
-
-
-@pytest.fixture
-def due(world: World) -> World:
-    """A world with messages that are due."""
-    for number in range(MESSAGES):
-        world.message(number, **DELETED)
-    return world
+from tests.functions.spread import DELETED, MESSAGES, WORKERS, Queue, done, purged, too_short
+from tests.world import ACCOUNT, Context, World, message_id
 
 
 def test_a_run_that_ends_in_time_sends_no_task(due: World, queue: Queue) -> None:
@@ -209,93 +187,6 @@ def test_what_is_held_is_counted_while_work_is_spread(due: World, queue: Queue, 
     assert purge({}, clock.invocation(270)) == {"purged": 0, "resumed": 0, "remaining": True, "held": 2}
 
 
-@pytest.fixture
-def at_most_ten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One run may remove no more messages."""
-    monkeypatch.setenv("PURGE_STOPS_ABOVE", "10")
-    deployment.purge_stops_above.cache_clear()
-    yield
-    deployment.purge_stops_above.cache_clear()
-
-
-def after_three(clock: Clock) -> None:
-    """A scheduled run that had time for three messages, which the world no longer shows."""
-    purged = Purged(3, 0, DELETED["purge_at"], OutOfTime())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("expunge.background.scheduled.remove_due", lambda *_: purged)
-        assert purge({}, clock.invocation(270))["purged"] == 3
-
-
-@pytest.mark.usefixtures("at_most_ten")
-@pytest.mark.parametrize("at_once", [1, 4, 1000])
-def test_a_run_and_its_workers_together_remove_as_many_as_one_run_may_and_say_so(
-    due: World,
-    queue: Queue,
-    clock: Clock,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    at_once: int,
-) -> None:
-    monkeypatch.setattr(share, "TAKEN_AT_ONCE", at_once)
-    after_three(clock)
-    replies = [done(body) for body in queue.take()]
-
-    assert purged(due) == 10 - 3
-    assert {reply["task"] for reply in replies} == {"done"}
-    assert queue.take() == []
-    [run] = runs.newest(due.store, Deadline.never())
-    assert (run["purged"], run["stopped"]) == (10, "as many as one run may remove")
-    lines = map(json.loads, capsys.readouterr().out.splitlines())
-    assert [1] in [line.get("StoppedAtLimit") for line in lines]
-
-    clock.run(300)
-    purge({}, clock.invocation(270))
-    assert sum(done(body)["purged"] for body in queue.take()) == MESSAGES - 7
-
-
-@pytest.mark.usefixtures("at_most_ten")
-def test_a_worker_that_dies_takes_what_it_might_have_removed_along(
-    due: World, queue: Queue, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    after_three(clock)
-    bodies = queue.take()
-    monkeypatch.setattr(share, "TAKEN_AT_ONCE", 2)
-    lost = share.Share(due.store, Task.of_body(bodies[0]).round)
-    assert lost.take(Deadline.never()) == 2
-    assert rounds.current(due.store, Deadline.never()).asker.may_remove == 7 - 2
-
-    assert sum(done(body)["purged"] for body in bodies) == purged(due) == 7 - 2
-
-
-def test_workers_of_another_round_may_remove_nothing(world: World) -> None:
-    earlier, _ = (rounds.begin(world.store, Deadline.never(), Asker("", 10)) for _ in range(2))
-    with pytest.raises(RoundOver):
-        share.Share(world.store, earlier.id).take(Deadline.never())
-
-
-@pytest.mark.usefixtures("at_most_ten", "queue")
-def test_a_worker_whose_round_is_over_stops_and_does_not_say_that_too_much_was_removed(
-    due: World, clock: Clock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(share, "TAKEN_AT_ONCE", 1)
-    after_three(clock)
-    round_ = rounds.current(due.store, Deadline.never())
-    client: Any = store().client
-    write = client.transact_write_items
-
-    def begin(**arguments: Any) -> Any:
-        rounds.begin(due.store, Deadline.never(), Asker("", 10))
-        return write(**arguments)
-
-    monkeypatch.setattr(client, "transact_write_items", begin)
-    body = Task("bin", round_.id, 0, 1, timestamps.millis(timestamps.now())).body()
-
-    assert done(body) == {"purged": 1, "task": "done"}
-    assert "StoppedAtLimit" not in capsys.readouterr().out
-    [run] = runs.newest(due.store, Deadline.never())
-    assert (run["purged"], run["stopped"]) == (4, OutOfTime.reason)
-
-
 def test_what_workers_remove_counts_in_the_record_of_their_run(
     due: World, queue: Queue, clock: Clock
 ) -> None:
@@ -304,69 +195,6 @@ def test_what_workers_remove_counts_in_the_record_of_their_run(
         done(body)
     [run] = runs.newest(due.store, Deadline.never())
     assert (run["purged"], run["stopped"]) == (MESSAGES, OutOfTime.reason)
-
-
-def test_a_limit_costs_a_worker_two_writes_a_slice_and_one_a_thousand_messages(
-    due: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    writes = Counter[int | None]()
-    update = store().client.update_item
-    for limit in (None, 5000):
-        round_ = rounds.begin(due.store, Deadline.never(), Asker("", limit))
-        due.message(100 + (limit or 0), **DELETED)
-
-        def count(limit: int | None = limit, **arguments: Any) -> Any:
-            writes[limit] += 1
-            return update(**arguments)
-
-        monkeypatch.setattr(store().client, "update_item", count)
-        body = Task("bin", round_.id, 0, 1, timestamps.millis(timestamps.now())).body()
-        assert done(body)["purged"] > 0
-        monkeypatch.undo()
-    assert writes == {5000: 2}
-
-
-def test_a_pause_stops_all_workers_of_a_run_within_a_thousand_messages(
-    world: World, queue: Queue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Here within a hundred, so a worker of four within 25; the transaction before the pause has five."""
-    monkeypatch.setattr(brakes, "STOPS_WITHIN", 100)
-    shards = [keys.bin_shards()[number] for number in range(0, keys.BIN_SHARDS, 4)]
-    numbers = (
-        n for n in range(400) if keys.bin_shard(keys.message("INBOUND", ACCOUNT, message_id(n))) in shards
-    )
-    for number in islice(numbers, 60):
-        world.message(number, **DELETED)
-    round_ = rounds.begin(world.store, Deadline.never())
-    pause_with_the_next_transaction(monkeypatch)
-    body = Task("bin", round_.id, 0, 4, timestamps.millis(timestamps.now())).body()
-
-    assert 0 < done(body)["purged"] == purged(world) <= 5 + 25
-    assert queue.take() == []
-
-
-@pytest.mark.parametrize("workers", range(1, keys.BIN_SHARDS + 1))
-def test_what_may_be_on_its_way_at_a_pause_is_a_thousand_messages_for_any_number_of_workers(
-    world: World, workers: int
-) -> None:
-    each = Brakes(world.store, 0, Deadline.never(), workers)
-    assert workers * each.rows * (each.under_way + each.looks_every) <= 1000
-    assert each.rows >= 12
-
-
-def test_a_pause_stops_workers_and_ends_their_tasks(due: World, queue: Queue, clock: Clock) -> None:
-    too_short(clock)
-    before = purged(due)
-    brakes.write(due.store, paused=True, by="operator", deadline=Deadline.never())
-
-    assert {done(body)["task"] for body in queue.take()} == {"done"}
-    assert purged(due) == before
-    clock.run(300)
-    result = purge({}, clock.invocation(270))
-    assert (result["purged"], result["paused"]) == (0, True)
-
-    brakes.write(due.store, paused=False, by="operator", deadline=Deadline.never())
-    assert purge({}, clock.invocation(270))["purged"] + before == MESSAGES
 
 
 @pytest.mark.usefixtures("due")
@@ -388,149 +216,3 @@ def test_a_store_that_fails_raises_so_that_the_queue_brings_the_task_again(
             failed += 1
     assert failed > 0
     assert queue.take() == []
-
-
-GOOD = {"work": "bin", "round": "r", "part": 3, "of": 4, "until": "2026-10-01T00:00:00.000Z"}
-SWEEP = {
-    "work": "sweep",
-    "round": "r",
-    "part": 0,
-    "of": 1,
-    "pk": "SWEEP#sub-c-1",
-    "sk": "2026-10-01T00:00:00.000Z#req_1",
-}
-
-
-@pytest.mark.parametrize(
-    "task",
-    [
-        "",
-        "no JSON",
-        "[]",
-        "null",
-        "[" * 3000,
-        GOOD | {"part": 4},
-        GOOD | {"part": -1},
-        GOOD | {"part": "3"},
-        GOOD | {"part": True},
-        GOOD | {"of": keys.BIN_SHARDS + 1},
-        GOOD | {"of": 0},
-        GOOD | {"of": 4.0},
-        GOOD | {"until": "yesterday"},
-        GOOD | {"until": "2999-01-01T00:00:00.000Z"},
-        GOOD | {"until": 1},
-        GOOD | {"round": ""},
-        GOOD | {"round": None},
-        GOOD | {"pk": "x"},
-        GOOD | {"work": "everything"},
-        GOOD | {"more": 1},
-        {"work": "bin", "round": "r", "part": 0, "of": 1},
-        {"work": "bin", "round": "r", "until": "2026-10-01T00:00:00.000Z"},
-        SWEEP | {"pk": "INBOUND#acc_1#1"},
-        SWEEP | {"sk": ""},
-        SWEEP | {"of": 17},
-        SWEEP | {"until": "2026-10-01T00:00:00.000Z"},
-        SWEEP | {"sk": "x" * 5000},
-    ],
-)
-def test_a_malformed_task_is_put_aside_and_removes_nothing(world: World, queue: Queue, task: Any) -> None:
-    world.message(1, **DELETED)
-    now = rounds.begin(world.store, Deadline.never())
-    body = task if isinstance(task, str) else json.dumps({**task, "round": task["round"] and now.id})
-    with pytest.raises(MalformedTask):
-        done(body)
-    assert (purged(world), queue.take()) == (0, [])
-
-
-def noted(world: World, messages: int, asked_ago: float = 3600, sub_key: str = SUB_KEY) -> Sweep:
-    """A background deletion of a channel with so many messages."""
-    asked = timestamps.now() - timedelta(seconds=asked_ago)
-    deletion = Deletion.of(f"req_{sub_key}", sub_key, asked, 30)
-    now = timetokens.after(asked)
-    world.channel_messages("ch1", *range(1000, 1000 + messages))
-    sweep = Sweep(sub_key, ["ch1"], range(now), now, deletion)
-    notes.put(world.store, sweep, Deadline.never())
-    return sweep
-
-
-def worked_off(queue: Queue, bodies: list[str] | None = None) -> Counter[str]:
-    """Do all tasks to the end; counts of what was done."""
-    counts = Counter[str]()
-    waiting = queue.take() if bodies is None else bodies
-    while waiting:
-        for body in waiting:
-            reply = done(body)
-            counts.update({name: value for name, value in reply.items() if isinstance(value, int)})
-            counts[reply["task"]] += 1
-        waiting = queue.take()
-    return counts
-
-
-def test_a_sweep_that_takes_long_is_divided_and_complete_when_each_part_is(
-    world: World, queue: Queue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sweep = noted(world, 60)
-    round_ = rounds.begin(world.store, Deadline.never())
-    whole = Task("sweep", round_.id, 0, 1, pk=sweep.place.pk, sk=sweep.place.sk)
-    with monkeypatch.context() as patch:
-        patch.setattr(passes, "soft_delete", lambda *_: Shortfall(OutOfTime()))
-        assert done(whole.body()) == {"deleted": 0, "task": "again"}
-
-    parts = queue.take()
-    shards = [shard for body in parts for shard in Task.of_body(body).shards]
-    assert (len(parts), sorted(shards)) == (WORKERS, list(range(keys.CHANNEL_SHARDS)))
-    counts = worked_off(queue, parts[1:])
-    assert world.sweeps() == 1
-    counts += worked_off(queue, parts[:1])
-
-    assert counts["deleted"] == 60
-    assert world.history("ch1") == []
-    assert world.sweeps() == 0
-    assert {done(body)["deleted"] for body in parts} == {0}
-
-
-def test_a_part_waits_until_the_index_shows_all(world: World, queue: Queue) -> None:
-    sweep = noted(world, 20, asked_ago=5)
-    round_ = rounds.begin(world.store, Deadline.never())
-    task = Task("sweep", round_.id, 3, 4, pk=sweep.place.pk, sk=sweep.place.sk)
-    reply = done(task.body())
-    assert reply["task"] == "again"
-    assert queue.take() == []  # it is delayed
-    attributes = queue.sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=["All"])["Attributes"]
-    assert attributes["ApproximateNumberOfMessagesDelayed"] == "1"
-    assert world.sweeps() == 1
-
-
-def test_keysets_and_the_bin_take_turns(due: World, queue: Queue, clock: Clock) -> None:
-    """A keyset with many background deletions has no more tasks before the first of another than one."""
-    for number in range(3):
-        noted(due, 0, asked_ago=100 + number, sub_key="sub-c-many")
-    noted(due, 0, asked_ago=90, sub_key="sub-c-few")
-    rounds.begin(due.store, Deadline.never())
-    clock.run(1)
-    assert purge({}, clock.invocation(270))["remaining"] is True
-
-    order = [Task.of_body(body) for body in queue.take()]
-    owners = [task.pk or "bin" for task in order]
-    assert set(owners[:3]) == set(owners)
-    assert Counter(owners)["bin"] == WORKERS
-    assert Counter(owners)["SWEEP#sub-c-few"] == WORKERS
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-def test_however_tasks_are_lost_and_repeated_all_is_purged_once_and_nothing_living(
-    world: World, queue: Queue, seed: int
-) -> None:
-    random = Random(seed)  # noqa: S311 - the same tasks each time
-    for number in range(12):
-        world.message(number, **(DELETED if number % 3 else {}))
-    total = 0
-    for _ in range(2):
-        round_ = rounds.begin(world.store, Deadline.never())
-        now = timestamps.millis(timestamps.now())
-        bodies = [Task("bin", round_.id, part, 8, now).body() for part in range(8)]
-        total += worked_off(queue, random.choices(bodies, k=12))["purged"]
-    rounds.end(world.store, Deadline.never())
-    result = purge({}, Context())
-    assert total + result["purged"] == 8 == purged(world)
-    assert world.live() == {message_id(number) for number in (0, 3, 6, 9)}
