@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tests.soak.expressions import Item, condition, updated
+from tests.soak.compiled_expressions import Item, condition, updated
 
 Key = tuple[str, str]
 

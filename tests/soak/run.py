@@ -7,7 +7,7 @@ from functools import partial
 import get_deletion
 from expunge.deadline import Deadline
 from expunge.deletions import holding
-from tests.soak import checks
+from tests.soak import answers, checks, rest
 from tests.soak.actions import Actions
 from tests.soak.service import Asked
 
@@ -38,8 +38,8 @@ def run(seed: int) -> Told:
         died = sum(each.answer is None for each in service.asked)
         _rest(service)
         checks.journal(service)
-        checks.answers(service)
-        checks.keys_are_used_once(service)
+        answers.answers(service)
+        answers.keys_are_used_once(service)
         checks.events(service)
         return Told(
             checks.by_kind(service.asked),
@@ -66,13 +66,13 @@ def _rest(service: Actions) -> None:
         while service.queue.bodies:
             service.work()
         service.pass_time(400)
-    checks.all_stored(service)
-    checks.history_is_gone(service)
-    checks.nothing_is_left_that_matches(service)
-    checks.settled(service, partial(_look, service))
+    rest.all_stored(service)
+    rest.history_is_gone(service)
+    rest.nothing_is_left_that_matches(service)
+    rest.settled(service, partial(_look, service))
     if service.chance.random() < 0.4:
         _purge_all(service)
-        checks.settled(service, partial(_look, service))
+        rest.settled(service, partial(_look, service))
     service.publish()
 
 
@@ -85,7 +85,7 @@ def _purge_all(service: Actions) -> None:
         service.purge(270)
         while service.queue.bodies:
             service.work()
-    checks.nothing_deleted_is_left(service)
+    rest.nothing_deleted_is_left(service)
 
 
 def _look(service: Actions, deletion: str) -> Asked:
