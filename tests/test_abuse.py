@@ -3,6 +3,7 @@
 import importlib
 import json
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 from urllib.parse import quote
 
@@ -122,7 +123,6 @@ def test_a_value_that_is_no_percent_encoded_utf_8_deletes_nothing(world: World, 
     assert world.deleted() == set()
 
 
-@pytest.mark.parametrize("text", [MEGABYTE, FORGED, "\ud800", "\x00", "../..", "%00", ""])
 @pytest.mark.parametrize(
     ("handler", "names"),
     [
@@ -135,13 +135,13 @@ def test_a_value_that_is_no_percent_encoded_utf_8_deletes_nothing(world: World, 
     ids=["message", "endpoint", "deletion", "restore", "history"],
 )
 def test_no_id_breaks_an_answer_or_the_log(
-    world: World, logged: Lines, handler: Any, names: list[str], text: str
+    world: World, logged: Lines, handler: Any, names: list[str]
 ) -> None:
-    for name in names:
+    for name, text in product(names, [MEGABYTE, FORGED, "\ud800", "\x00", "../..", "%00", ""]):
         path = {"sub_key": SUB_KEY, "channels": "ch", name: text}
         reply = call(handler, path=path, request_id="gateway\n\x1b[31m")
         if name != "channels" or text in (MEGABYTE, "", "\ud800"):
-            assert reply.status in (400, 404)
+            assert reply.status in (400, 404), text[:50]
     lines = logged()
     assert all("forged" not in json.dumps(line) for line in lines)
     assert "\x1b" not in json.dumps(lines, ensure_ascii=False)
@@ -228,7 +228,6 @@ QUOTING = [
     ClientError(REFUSED, "GetItem"),
     ResponseParserError(f"Unable to parse response: {MARK}"),
     KeyError(MARK),
-    RuntimeError(MARK),
 ]
 
 

@@ -94,9 +94,9 @@ def test_an_account_is_connected_unless_it_says_otherwise() -> None:
     assert parsed.state == "connected"
 
 
-@pytest.mark.parametrize("state", CATALOGUE)
-def test_every_type_of_the_catalogue_is_a_state(state: str) -> None:
-    assert parse(json.dumps(ACCOUNT | {"state": state}).encode()).kind == "linked_account"
+def test_every_type_of_the_catalogue_is_a_state() -> None:
+    for state in CATALOGUE:
+        assert parse(json.dumps(ACCOUNT | {"state": state}).encode()).kind == "linked_account"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import expunge
@@ -33,8 +34,13 @@ FLOORS = (
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 
-def arrows() -> Iterator[tuple[str, str]]:
+@cache
+def arrows() -> frozenset[tuple[str, str]]:
     """Room and imported room, for each import of one module of the layer by another."""
+    return frozenset(_arrows())
+
+
+def _arrows() -> Iterator[tuple[str, str]]:
     for path in PACKAGE.rglob("*.py"):
         room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
         for node in ast.walk(ast.parse(path.read_text())):
