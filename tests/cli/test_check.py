@@ -1,88 +1,31 @@
-import json
-import zlib
+"""What the check finds in a table and mends."""
+
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from cli import check
 from cli.dynamodb import client as connect
-from cli.main import run
-from expunge.deadline import Deadline
-from expunge.deletions.soft_delete import Deletion, Target, soft_delete
 from expunge.messages import Messages
 from expunge.table import keys
-from expunge.table.store import Store, key
+from tests.cli.damage import (
+    BIN,
+    DELETED_AT,
+    DELETION,
+    PURGE_AT,
+    Line,
+    change,
+    content,
+    delete,
+    everything,
+    pk,
+    put,
+    remove,
+    wrong,
+)
 from tests.clock import Clock
 from tests.disturbances import LaggingIndex
 from tests.world import ACCOUNT, INBOUND, LINKED, SUB_KEY, World, at, message_id
-
-DELETED_AT = "2026-04-02T00:00:00.000Z"
-PURGE_AT = "2026-05-02T00:00:00.000Z"
-DELETION = {
-    "deleted_at": DELETED_AT,
-    "deleted_by": "key_1",
-    "delete_request_id": "req_1",
-    "purge_at": PURGE_AT,
-}
-BIN = keys.bin_shard
-
-Line = dict[str, Any]
-
-
-@pytest.fixture
-def checked(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, list[Line]]]:
-    """Exit status and lines of a check, in the order of the keys."""
-
-    def run_check(*options: str) -> tuple[int, list[Line]]:
-        status = run(["check", "--dynamodb-url", "aws", *options])
-        out, err = capsys.readouterr()
-        assert err == ""
-        lines = [json.loads(line) for line in out.splitlines()]
-        return status, sorted(lines, key=lambda line: (line["pk"], line["sk"]))
-
-    return run_check
-
-
-def pk(number: int) -> str:
-    return keys.message("INBOUND", ACCOUNT, message_id(number))
-
-
-def change(world: World, pk: str, expression: str, **values: str) -> None:
-    """What a writer does who keeps to no rules."""
-    more: Any = {"ExpressionAttributeValues": {f":{name}": {"S": text} for name, text in values.items()}}
-    world.store.client.update_item(
-        TableName=world.store.table,
-        Key=key(pk, keys.MESSAGE),
-        UpdateExpression=expression,
-        ExpressionAttributeNames={
-            f"#{name}": name for name in ("status", "kind") if f"#{name}" in expression
-        },
-        **(more if values else {}),
-    )
-
-
-def put(world: World, pk: str, sk: str, **attributes: Any) -> None:
-    world.store.client.put_item(TableName=world.store.table, Item=key(pk, sk) | attributes)
-
-
-def content(text: bytes = b"1") -> dict[str, Any]:
-    return {"payload": {"B": zlib.compress(text)}}
-
-
-def remove(world: World, pk: str, sk: str) -> None:
-    world.store.client.delete_item(TableName=world.store.table, Key=key(pk, sk))
-
-
-def everything(world: World) -> list[Any]:
-    items: list[Any] = world.store.client.scan(TableName=world.store.table)["Items"]
-    return sorted(items, key=lambda item: (item["pk"]["S"], item["sk"]["S"]))
-
-
-def wrong(pk: str, sk: str, what: str, *, mended: bool) -> Line:
-    return {"pk": pk, "sk": sk, "wrong": what, "mended": mended}
 
 
 def test_what_the_service_keeps_in_its_table_is_no_fault(
@@ -324,104 +267,3 @@ def test_a_page_that_ends_between_content_and_record_shows_no_fault(
     monkeypatch.setattr("cli.check.connect", with_small_pages)
     assert checked("--mend") == (0, [])
     assert len(everything(world)) == 10
-
-
-def delete(world: World) -> None:
-    deletion = Deletion("req_2", "key_2", DELETED_AT, PURGE_AT)
-    assert soft_delete(world.store, [Target(deletion, pk(1))], Deadline.never()) is None
-
-
-def restore(world: World) -> None:
-    place = {"state_pk": keys.live("INBOUND", ACCOUNT, INBOUND, "succeeded")}
-    place |= {"state_sk": keys.live_order(at(1), message_id(1))}
-    shard = keys.account_shard(message_id(1))
-    place["group_pk"] = keys.live_of_account("INBOUND", ACCOUNT, "succeeded", shard)
-    change(
-        world,
-        pk(1),
-        "SET state_pk = :state_pk, state_sk = :state_sk, group_pk = :group_pk"
-        " REMOVE deleted_at, deleted_by, delete_request_id, purge_at",
-        **place,
-    )
-
-
-def purge(world: World) -> None:
-    remove(world, pk(1), keys.CONTENT)
-    remove(world, pk(1), keys.MESSAGE)
-
-
-def store(world: World) -> None:
-    world.message(1)
-
-
-def store_deleted(world: World) -> None:
-    world.message(1, **DELETION)
-
-
-MEANWHILE: list[Callable[[World], None]] = [delete, restore, purge, store, store_deleted]
-DAMAGE: list[Callable[[World], None]] = [
-    lambda world: remove(world, pk(1), keys.MESSAGE),
-    lambda world: change(world, pk(1), "REMOVE state_pk, state_sk"),
-    lambda world: change(world, pk(1), "SET state_sk = :new", new="0"),
-]
-
-
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    before=st.sampled_from([store, store_deleted]),
-    damage=st.sampled_from(DAMAGE),
-    meanwhile=st.lists(st.sampled_from(MEANWHILE), max_size=3),
-)
-def test_a_mend_takes_nothing_from_what_a_writer_stores_meanwhile(
-    world: World,
-    before: Callable[[World], None],
-    damage: Callable[[World], None],
-    meanwhile: list[Callable[[World], None]],
-) -> None:
-    """Writers come in between the look and the write, each time."""
-    before(world)
-    damage(world)
-    seen: list[Any] = []
-    transact = Store.transact
-
-    def raced(*arguments: Any) -> None:
-        if meanwhile:
-            meanwhile.pop()(world)
-        seen[:] = everything(world)
-        transact(*arguments)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Store, "transact", raced)
-        found = list(check.findings(world.store, mend=True, looked_at=lambda _: None))
-
-    left = everything(world)
-    if any(item["sk"]["S"] == keys.MESSAGE for item in seen):
-        assert [without_place(item) for item in left] == [without_place(item) for item in seen]
-    else:
-        assert left == []
-    assert list(check.findings(world.store, mend=False, looked_at=lambda _: None)) == [
-        each for each in found if not each.mended
-    ]
-    purge(world)
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_what_its_writer_mends_meanwhile_is_not_told_as_mended(
-    world: World,
-    monkeypatch: pytest.MonkeyPatch,
-    damage: Callable[[World], None],
-) -> None:
-    store(world)
-    damage(world)
-    transact = Store.transact
-
-    def after_its_writer(*arguments: Any) -> None:
-        store(world)
-        transact(*arguments)
-
-    monkeypatch.setattr(Store, "transact", after_its_writer)
-    assert list(check.findings(world.store, mend=True, looked_at=lambda _: None)) == []
-
-
-def without_place(item: Any) -> Any:
-    return {name: value for name, value in item.items() if name not in ("state_pk", "state_sk", "group_pk")}

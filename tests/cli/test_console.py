@@ -1,84 +1,21 @@
-"""What the console's pages are given, over ASGI on moto's table, and who is refused it."""
+"""What the console's pages are given, over ASGI on moto's table."""
 
-import asyncio
 import json
-import logging
-import threading
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
-import click
 import pytest
 
 import delete_inbound_messages
-from cli.console.application import About, Console
-from cli.console.proxy import Proxy, check_url
+from cli.console.application import Console
 from cli.dynamodb import soon
-from cli.events import Response
-from cli.gateway import Message, Receive, Send, write_response
 from expunge.deletions import brakes, holding
 from expunge.deletions.covered import Covered
 from expunge.table import keys
+from tests.cli.browsing import HOST, ask
 from tests.world import ACCOUNT, KEY, World, call, message_id
 
-HOST = {"host": "127.0.0.1:3000"}
 HOSTILE = "<img src=x onerror=alert(1)>\u202e\"'&"
-
-
-class Answered:
-    """What came back."""
-
-    def __init__(self, sent: list[Message]) -> None:
-        self.status = sent[0]["status"]
-        self.headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-        self.body: bytes = sent[1]["body"]
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-def ask(
-    application: Any,
-    target: str,
-    method: str = "GET",
-    headers: dict[str, str] | None = None,
-    body: bytes = b"",
-) -> Answered:
-    path, _, query = target.partition("?")
-    given = HOST if headers is None else headers
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "headers": [(name.encode(), value.encode()) for name, value in given.items()],
-        "client": ("127.0.0.1", 50000),
-        "http_version": "1.1",
-    }
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    asyncio.run(application(scope, receive, send))
-    return Answered(sent)
-
-
-async def api(_scope: Message, _receive: Receive, send: Send) -> None:
-    await write_response(send, Response.message(404, "the API"))
-
-
-@pytest.fixture
-def console(world: World) -> Console:
-    return Console(api, About(api="http://127.0.0.1:3000", demo=True), world.store)
 
 
 def deleted(world: World, *numbers: int) -> str:
@@ -254,56 +191,6 @@ def test_a_restore_must_be_json_and_name_what_is_there(console: Console, world: 
     assert ask(console, f"/console/deletions/{request_id}").json["deletion"]["deleted"] == 1
 
 
-PATHS = ("/", "/docs", "/openapi.json", "/assets/console.js", "/console/about", "/console/overview")
-
-
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"host": "console.example:3000"},
-        HOST | {"origin": "https://page.example"},
-        HOST | {"sec-fetch-site": "cross-site", "sec-fetch-mode": "cors"},
-        HOST | {"sec-fetch-site": "same-site"},
-    ],
-)
-def test_a_page_from_elsewhere_is_refused(console: Console, path: str, headers: dict[str, str]) -> None:
-    assert ask(console, path, headers=headers).status == 403
-
-
-def test_a_link_from_elsewhere_leads_to_the_pages_and_not_to_what_they_read(console: Console) -> None:
-    followed = HOST | {
-        "sec-fetch-site": "cross-site",
-        "sec-fetch-mode": "navigate",
-        "sec-fetch-dest": "document",
-    }
-    assert [ask(console, path, headers=followed).status for path in PATHS] == [200, 200, 200, 403, 403, 403]
-
-
-def test_the_policy_allows_no_foreign_no_inline_and_no_framing(console: Console) -> None:
-    for path in PATHS:
-        answer = ask(console, path)
-        directives = dict(
-            each.strip().partition(" ")[::2] for each in answer.headers["content-security-policy"].split(";")
-        )
-        assert directives["default-src"] == "'none'"
-        assert directives["script-src"] == directives["style-src"] == directives["connect-src"] == "'self'"
-        assert directives["frame-ancestors"] == "'none'"
-        assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["cache-control"] == "no-store"
-    assert "require-trusted-types-for 'script'" in ask(console, "/").headers["content-security-policy"]
-
-
-def test_without_the_table_nothing_of_it_is_answered_and_the_api_stays_behind(world: World) -> None:
-    del world
-    console = Console(api, About(api="https://api.example", deployed=True), None)
-    assert ask(console, "/console/overview").status == 404
-    about = ask(console, "/console/about").json
-    assert (about["table"], about["api_key"], about["deployed"]) == (False, None, True)
-    assert ask(console, "/v1/deletions").json == {"message": "the API"}
-    assert ask(console, "/assets/../application.py").status == 404
-
-
 def test_the_contract_for_the_pages_is_filled_in_with_the_demo_s_ids(console: Console) -> None:
     contract = ask(console, "/openapi.json").json
     assert contract["servers"] == [{"url": "/"}]
@@ -314,77 +201,6 @@ def test_the_contract_for_the_pages_is_filled_in_with_the_demo_s_ids(console: Co
                     assert parameter["example"], path
     batch = contract["paths"]["/v1/inbound-messages/delete-batch"]["post"]
     assert len(batch["requestBody"]["content"]["application/json"]["example"]["message_ids"]) == 2
-
-
-class Upstream(BaseHTTPRequestHandler):
-    """An API that tells what it was sent."""
-
-    def do_POST(self) -> None:
-        length = int(self.headers.get("content-length", 0))
-        sent = {
-            "path": self.path,
-            "headers": {name.lower(): value for name, value in self.headers.items()},
-            "body": self.rfile.read(length).decode(),
-        }
-        body = json.dumps(sent).encode()
-        self.send_response(409)
-        for name, value in (
-            ("content-type", "application/json"),
-            ("content-length", str(len(body))),
-            ("set-cookie", "a=b"),
-            ("x-request-id", "req_1"),
-        ):
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that http.server has
-        """Say nothing."""
-
-
-@contextmanager
-def upstream() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Upstream) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/prod"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def test_the_proxy_hands_on_the_key_and_the_answer_and_logs_neither(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    sent = {"authorization": "Bearer hb_live_secret", "idempotency-key": "k", "cookie": "c=1", "x-other": "1"}
-    with upstream() as url:
-        proxy = Proxy(url)
-        answer = ask(proxy, "/v1/a%20b?auth=t0ken", "POST", HOST | sent, b"{}")
-        refused = ask(proxy, "/v1/x", "POST", HOST | {"origin": "https://page.example"})
-    assert (answer.status, answer.headers["x-request-id"]) == (409, "req_1")
-    assert "set-cookie" not in answer.headers
-    received = answer.json
-    assert (received["path"], received["body"]) == ("/prod/v1/a%20b?auth=t0ken", "{}")
-    assert received["headers"]["authorization"] == "Bearer hb_live_secret"
-    assert received["headers"]["idempotency-key"] == "k"
-    assert not {"cookie", "x-other"} & received["headers"].keys()
-    assert refused.status == 403
-    own = [record.getMessage() for record in caplog.records if record.name.startswith("cli")]
-    assert own == ["POST /v1/a%20b 409", "POST /v1/x 403"]
-
-
-def test_an_api_that_is_not_there_is_said_in_a_sentence() -> None:
-    answer = ask(Proxy("http://127.0.0.1:9"), "/v1/deletions")
-    assert answer.status == 502
-    assert answer.json == {"message": "http://127.0.0.1:9 cannot be reached."}
-
-
-@pytest.mark.parametrize(
-    "url", ["api.example", "ftp://api.example", "http://api.example", "https://a.b/?x=1"]
-)
-def test_a_key_is_sent_to_no_address_that_others_could_read_along_with(url: str) -> None:
-    with pytest.raises(click.BadParameter):
-        check_url(click.Context(click.Command("console")), click.Option(["--api"]), url)
 
 
 def test_holds_and_the_purge_s_state_are_told_as_the_commands_print_them(

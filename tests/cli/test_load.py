@@ -1,9 +1,9 @@
+"""What is loaded: which items become of each kind of record, from which files, and what the command says."""
+
 import io
 import json
 import os
 import sys
-import zlib
-from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from threading import Thread
@@ -15,97 +15,27 @@ from botocore.exceptions import ClientError
 
 from cli import load as load_module
 from cli.lines import BadInput
-from cli.load import LoadResult, load_files
 from cli.main import run
-from cli.settings import OWNED, OWNER, lacking, owner
 from cli.template import TEMPLATE
 from expunge import timestamps
 from expunge.table import keys
 from expunge.table.items import items, key_id
-from expunge.table.records import KINDS, MESSAGE_KINDS, InboundMessage
-from tests.world import LINKED, World
-
-ENDPOINT = "01961e00-0000-7000-8000-000000000001"
-DELETION = {
-    "deleted_at": "2026-05-01T00:00:00.000Z",
-    "deleted_by": "key_1",
-    "delete_request_id": "req_1",
-    "purge_at": "2026-05-31T00:00:00.000Z",
-}
-AWS = ("--dynamodb-url", "aws")
-
-Record = dict[str, Any]
-Files = Callable[..., Path]
-
-
-def identity(n: int) -> str:
-    return f"01961e00-0000-7000-8000-{n:012}"
-
-
-def inbound(n: int, **fields: Any) -> Record:
-    return {
-        "kind": "inbound_message",
-        "account_id": "acc_1",
-        "id": identity(n),
-        "inbound_endpoint_id": ENDPOINT,
-        "status": "queued",
-        "received_at": "2026-04-05T16:23:11.5+02:00",
-    } | fields
-
-
-def pull(n: int, **fields: Any) -> Record:
-    return {
-        "kind": "pull_event",
-        "account_id": "acc_1",
-        "id": identity(n),
-        "pull_endpoint_id": ENDPOINT,
-        "event_type": "order.created",
-        "status": "stored",
-        "received_at": "2026-04-05T14:23:11Z",
-    } | fields
-
-
-def pk(n: int) -> str:
-    return keys.message("INBOUND", "acc_1", identity(n))
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Files:
-    """Writes a file of records."""
-
-    def write_file(*records: Record, name: str = "records.jsonl") -> Path:
-        path = tmp_path / name
-        path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-        return path
-
-    return write_file
-
-
-def load(world: World, *paths: Path) -> LoadResult:
-    return load_files(world.store.client, world.store.table, paths)
-
-
-def counts(result: LoadResult) -> tuple[Mapping[str, int], int, int]:
-    return result.kinds, result.kept, result.revoked
-
-
-def table(world: World) -> dict[tuple[str, str], Record]:
-    """All that the table holds, by key, texts as they are and contents as the JSON they are."""
-    items: Any = world.store.client.scan(TableName=world.store.table)["Items"]
-    plain = [{name: next(iter(value.values())) for name, value in item.items()} for item in items]
-    for item in plain:
-        if "payload" in item:
-            item["payload"] = json.loads(zlib.decompress(item["payload"]))
-    return {(item.pop("pk"), item.pop("sk")): item for item in plain}
-
-
-def soft_delete(world: World, n: int) -> None:
-    world.store.client.update_item(
-        TableName=world.store.table,
-        Key={"pk": {"S": pk(n)}, "sk": {"S": keys.MESSAGE}},
-        UpdateExpression="SET deleted_at = :now",
-        ExpressionAttributeValues={":now": {"S": "2026-05-01T00:00:00.000Z"}},
-    )
+from expunge.table.records import KINDS
+from tests.cli.loading import (
+    AWS,
+    DELETION,
+    ENDPOINT,
+    Files,
+    counts,
+    identity,
+    inbound,
+    load,
+    pk,
+    pull,
+    soft_delete,
+    table,
+)
+from tests.world import World
 
 
 def test_a_message_becomes_metadata_with_its_place_in_the_index_and_content(
@@ -225,72 +155,6 @@ def test_a_bad_last_line_of_the_last_file_leaves_the_table_empty(world: World, f
     assert table(world) == {}
 
 
-def test_loading_again_changes_nothing(world: World, file: Files) -> None:
-    path = file(inbound(1, payload=1), pull(2), {"kind": "api_key", "key": "hb_1", "account_id": "acc_1"})
-    first = load(world, path), table(world)
-    assert (load(world, path), table(world)) == first
-
-
-def test_loading_again_never_revives_a_deleted_message(world: World, file: Files) -> None:
-    path = file(inbound(1, payload="old"), inbound(2), inbound(3))
-    load(world, path)
-    soft_delete(world, 1)
-    deleted = {key: item for key, item in table(world).items() if key[0] == pk(1)}
-    changed = file(
-        inbound(1, payload="new", status="succeeded"),
-        inbound(2, payload="new"),
-        inbound(3, status="succeeded"),
-    )
-    assert counts(load(world, changed)) == ({"inbound_message": 3}, 1, 0)
-    after = table(world)
-    assert {key: item for key, item in after.items() if key[0] == pk(1)} == deleted
-    assert after[pk(2), "CONTENT"] == {"payload": "new"}
-    assert after[pk(3), "MESSAGE"]["state_pk"] == keys.live("INBOUND", "acc_1", ENDPOINT, "succeeded")
-
-
-def test_a_table_of_deleted_messages_is_left_alone(world: World, file: Files) -> None:
-    path = file(inbound(1, **DELETION), pull(2, **DELETION))
-    load(world, path)
-    before = table(world)
-    assert counts(load(world, path)) == ({"inbound_message": 1, "pull_event": 1}, 2, 0)
-    assert table(world) == before
-
-
-def test_a_live_message_is_overwritten_and_loses_a_payload_that_the_line_lacks(
-    world: World, file: Files
-) -> None:
-    load(world, file(inbound(1, payload="old")))
-    load(world, file(inbound(1, status="succeeded")))
-    assert {key: item["status"] for key, item in table(world).items()} == {(pk(1), "MESSAGE"): "succeeded"}
-
-
-def test_loading_again_never_restores_a_revoked_key(world: World, file: Files) -> None:
-    path = file({"kind": "api_key", "key": "hb_1", "account_id": "acc_1"})
-    load(world, path)
-    world.store.client.update_item(
-        TableName=world.store.table,
-        Key={"pk": {"S": keys.api_key(sha256(b"hb_1").hexdigest())}, "sk": {"S": keys.API_KEY}},
-        UpdateExpression="SET revoked_at = :now",
-        ExpressionAttributeValues={":now": {"S": "2026-05-01T00:00:00.000Z"}},
-    )
-    before = table(world)
-    assert counts(load(world, path)) == ({"api_key": 1}, 0, 1)
-    assert table(world) == before
-
-
-def test_of_two_lines_of_one_message_the_last_one_wins(world: World, file: Files) -> None:
-    result = load(world, file(inbound(1, payload=1), inbound(2), inbound(1, payload=2, status="succeeded")))
-    assert result.records == 3
-    assert table(world)[pk(1), "CONTENT"] == {"payload": 2}
-    assert table(world)[pk(1), "MESSAGE"]["status"] == "succeeded"
-
-
-def test_of_two_lines_of_one_message_a_deleted_one_stays(world: World, file: Files) -> None:
-    result = load(world, file(inbound(1, **DELETION), inbound(1)))
-    assert counts(result) == ({"inbound_message": 2}, 1, 0)
-    assert table(world)[pk(1), "MESSAGE"]["deleted_at"] == DELETION["deleted_at"]
-
-
 def test_blank_lines_byte_order_marks_and_carriage_returns_do_no_harm(world: World, tmp_path: Path) -> None:
     path = tmp_path / "windows.jsonl"
     lines = ["", json.dumps(inbound(1)), "  \t", json.dumps(inbound(2))]
@@ -347,93 +211,6 @@ def test_the_command_reads_standard_input(
     assert (pk(1), "MESSAGE") in table(world)
 
 
-CHANNEL_MESSAGE = {"kind": "channel_message", "sub_key": "sub-c-1", "channel": "ch1", "timetoken": "1"}
-LINKED_MESSAGE = {
-    "kind": "linked_message",
-    "account_id": "acc_1",
-    "id": LINKED,
-    "linked_account_id": "la_1",
-    "provider_message_id": "wamid.1",
-    "sent_at": "2026-04-05T14:23:11Z",
-}
-KEYSET = {
-    "kind": "keyset",
-    "sub_key": "sub-c-1",
-    "pub_key": "pub-c-1",
-    "secret_key": "sec-c-1",
-    "access_manager": True,
-    "delete_from_history": True,
-}
-SETTINGS = (
-    {"kind": "inbound_endpoint", "account_id": "acc_1", "id": ENDPOINT},
-    {"kind": "pull_endpoint", "account_id": "acc_1", "id": ENDPOINT},
-    {"kind": "linked_account", "account_id": "acc_1", "id": "la_1", "provider": "WHATSAPP"},
-    KEYSET,
-)
-
-
-def test_messages_that_belong_to_nothing_are_loaded_and_what_they_lack_is_named(
-    world: World, file: Files, capsys: pytest.CaptureFixture[str]
-) -> None:
-    elsewhere = inbound(3, account_id="acc_2")
-    messages = (inbound(1), inbound(2), elsewhere, pull(1), LINKED_MESSAGE, CHANNEL_MESSAGE)
-    path = file(*messages)
-
-    assert run(["load", *AWS, str(path)]) == 0
-    lacking = (
-        f"inbound_endpoint {ENDPOINT} of acc_1, inbound_endpoint {ENDPOINT} of acc_2,"
-        f" pull_endpoint {ENDPOINT} of acc_1, linked_account la_1 of acc_1, keyset sub-c-1"
-    )
-    said = "expunge: messages that belong to what is not in the table: 6; load the records of "
-    assert capsys.readouterr().err == f"{said}{lacking}\n"
-    assert len(table(world)) == 6
-
-    assert load(world, file(*messages, *SETTINGS, name="more.jsonl")).astray.keys() == {
-        owner(InboundMessage(elsewhere))
-    }
-    assert list(load(world, file(*messages[3:], name="again.jsonl")).remarks) == []
-
-
-@pytest.mark.usefixtures("world")
-def test_of_much_that_is_lacking_ten_are_named(file: Files, capsys: pytest.CaptureFixture[str]) -> None:
-    path = file(*(inbound(n, account_id=f"a{n:02}") for n in range(12)))
-
-    assert run(["load", *AWS, str(path)]) == 0
-    names = ", ".join(f"inbound_endpoint {ENDPOINT} of a{n:02}" for n in range(10))
-    assert capsys.readouterr().err.endswith(f": 12; load the records of {names} and 2 more\n")
-
-
-def test_more_than_a_read_takes_are_looked_up(world: World) -> None:
-    places = [owner(InboundMessage(inbound(1, account_id=f"a{n}"))) for n in range(101)]
-    for n in (7, 100):
-        world.inbound_endpoint(ENDPOINT, account_id=f"a{n}")
-
-    assert list(lacking(world.store, places)) == [*places[:7], *places[8:100]]
-
-
-def test_every_kind_of_message_belongs_to_something() -> None:
-    assert set(OWNER) == set(MESSAGE_KINDS)
-    assert {kind for kind, _ in OWNER.values()} == {*OWNED, "keyset"}
-
-
-def test_settings_without_their_secrets_are_passed_over_with_a_word(
-    world: World, file: Files, capsys: pytest.CaptureFixture[str]
-) -> None:
-    world.keyset(sub_key="sub-c-1", secret_key="mine")
-    before = table(world)
-    without = {name: value for name, value in KEYSET.items() if name != "secret_key"}
-    named = {"kind": "api_key", "account_id": "acc_1", "label": "x"}
-
-    path = file(without, named | {"key_id": "key_1"}, named | {"key_id": "key_2"})
-    assert run(["load", *AWS, str(path)]) == 0
-    sentence = (
-        "2 api_key and 1 keyset passed over, because they lack their secrets; make API keys by"
-        " `expunge key create` and load keysets from where they came"
-    )
-    assert capsys.readouterr() == ("loaded 0 records\n", f"expunge: {sentence}\n")
-    assert table(world) == before
-
-
 @pytest.mark.usefixtures("world")
 def test_wrong_use_is_exit_status_2_and_one_sentence(
     file: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -486,8 +263,3 @@ def test_a_table_that_takes_no_writes_is_given_up_with_a_sentence(
         == "the table takes no writes at the moment; what is written stays, and the same command continues"
     )
     assert len(sent) > 1
-
-
-def test_messages_of_no_newer_version_are_counted(world: World, file: Files) -> None:
-    result = load(world, file(inbound(1, version=2), inbound(1, version=2), inbound(2)))
-    assert str(result) == "loaded 3 records: 3 inbound_message; 1 of no newer version, left as they are"

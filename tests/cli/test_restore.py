@@ -1,13 +1,11 @@
-"""What an operator restores and looks up by request id, of every family."""
+"""What an operator restores by request id, of every family."""
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from cli.main import run
 from delete_channel_history import handler as delete_history
 from delete_inbound_messages import handler as delete_all
 from delete_pull_events import handler as delete_events
@@ -18,33 +16,12 @@ from expunge.errors import Unavailable
 from expunge.history import restoring
 from expunge.settings import settings
 from expunge.table.store import Store, store
-from list_deletions import handler as list_deletions
 from purge import handler as purge
+from tests.cli.undoing import REQUEST, complete, expunge, history_deleted
 from tests.clock import Clock
 from tests.deletions import look
 from tests.functions.test_sweeps import failing
-from tests.world import ACCOUNT, PULL, SUB_KEY, World, call, message_id
-
-REQUEST = {"path": {"sub_key": SUB_KEY, "channels": "a:b,c"}}
-
-
-def expunge(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[Any], str]:
-    capsys.readouterr()  # what the functions have printed
-    status = run([*arguments, "--dynamodb-url", "aws"])
-    out, err = capsys.readouterr()
-    return status, [json.loads(line) for line in out.splitlines()], err
-
-
-def history_deleted(world: World, **query: str) -> str:
-    world.keyset()
-    world.channel_messages("a:b", 1, 2, 3)
-    world.channel_messages("c", 2)
-    return call(delete_history, **REQUEST, query=query).headers["x-request-id"]  # type: ignore[arg-type]
-
-
-def complete(clock: Clock) -> None:
-    clock.run(61)
-    purge({}, clock.invocation(270))
+from tests.world import ACCOUNT, PULL, SUB_KEY, World, call
 
 
 def test_a_deletion_of_history_is_restored_as_it_was(
@@ -284,77 +261,3 @@ def test_an_id_in_a_channel_without_a_timetoken_is_wrong_use(
         " history is.\n"
     )
     assert world.live() == set()
-
-
-def test_a_deletion_of_history_is_told_while_it_is_under_way_and_afterwards(
-    world: World, clock: Clock, capsys: pytest.CaptureFixture[str]
-) -> None:
-    request = history_deleted(world, end="2")
-    told = {
-        "sub_key": SUB_KEY,
-        "id": request,
-        "family": "channel",
-        "state": "executing",
-        "requested_at": timestamps.millis(clock.began),
-        "requested_by": SUB_KEY,
-        "channels": ["a:b", "c"],
-        "end": "2",
-        "restorable_until": timestamps.millis(clock.began + timedelta(days=30)),
-    }
-    for owner in ([], ["--sub-key", SUB_KEY]):
-        assert expunge(capsys, "deletions", request, *owner) == (0, [told | {"deleted": 3}], "")
-    assert expunge(capsys, "deletions", "--sub-key", SUB_KEY) == (0, [told], "")
-
-    complete(clock)
-
-    told["state"] = "done"
-    for owner in ([], ["--sub-key", SUB_KEY]):
-        assert expunge(capsys, "deletions", request, *owner) == (0, [told | {"deleted": 3}], "")
-    assert expunge(capsys, "deletions", "--sub-key", SUB_KEY) == (0, [told], "")
-
-
-def test_deletions_are_listed_newest_first_of_one_owner_or_of_all(
-    world: World, clock: Clock, capsys: pytest.CaptureFixture[str]
-) -> None:
-    world.api_key()
-    world.message(1)
-    first = history_deleted(world)
-    complete(clock)
-    second = call(delete_all).headers["x-request-id"]
-    clock.run(1)
-    third = history_deleted(world)
-
-    def listed(*owner: str) -> list[str]:
-        status, lines, _ = expunge(capsys, "deletions", *owner)
-        assert status == 0
-        return [line["id"] for line in lines]
-
-    assert listed("--sub-key", SUB_KEY) == [third, first]
-    assert listed("--account", ACCOUNT) == [second]
-    assert listed() == [third, second, first]
-    [told] = expunge(capsys, "deletions", second)[1]
-    assert (told["account_id"], told["deleted"], told["state"]) == (ACCOUNT, 1, "done")
-
-
-def test_an_account_that_is_called_like_a_keyset_sees_nothing_of_it(
-    world: World, clock: Clock, capsys: pytest.CaptureFixture[str]
-) -> None:
-    request = history_deleted(world)
-    complete(clock)
-    world.api_key(account_id=SUB_KEY)
-
-    assert call(list_deletions).data == {"deletions": []}
-    assert look(request).status == 404
-    assert expunge(capsys, "deletions", request, "--account", SUB_KEY)[0] == 1
-
-
-def test_a_record_outlives_its_messages(world: World, clock: Clock) -> None:
-    history_deleted(world)
-    complete(clock)
-
-    scan = world.store.client.scan(
-        TableName="expunge", FilterExpression="sk = :sk", ExpressionAttributeValues={":sk": {"S": "DELETION"}}
-    )
-    [item] = scan["Items"]
-    assert int(item["keep_until"]["N"]) == int((clock.began + timedelta(days=400)).timestamp())
-    assert message_id(1) not in json.dumps(item, default=str)

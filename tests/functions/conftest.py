@@ -2,11 +2,17 @@
 
 from collections.abc import Iterator
 
+import boto3
 import pytest
+from moto import mock_aws
 
+from cli.dynamodb import create_table
 from expunge import settings
+from expunge.events import bus as event_bus
+from expunge.table.store import CLIENT_CONFIG, Store
 from tests.functions.dying import Here, Mortal
 from tests.functions.spread import DELETED, MESSAGES, WORKERS, Queue
+from tests.stream import Bus
 from tests.world import World
 
 
@@ -39,3 +45,25 @@ def mortal(monkeypatch: pytest.MonkeyPatch) -> Mortal:
     for module in ("soft_delete", "restore"):
         monkeypatch.setattr(f"expunge.deletions.{module}.LIMIT", 2)
     return Mortal(monkeypatch)
+
+
+@pytest.fixture
+def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
+    there = Bus()
+    monkeypatch.setattr(event_bus, "_client", lambda: there)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    return there
+
+
+@pytest.fixture
+def streamed() -> Iterator[World]:
+    """A table with its stream, and records of every family in it."""
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):
+        client = boto3.client("dynamodb", config=CLIENT_CONFIG)
+        create_table(client, "expunge")
+        world = World(Store(client, "expunge"))
+        world.customer()
+        world.outbound_endpoint()
+        world.linked_account()
+        world.keyset()
+        yield world

@@ -9,8 +9,6 @@ import pytest
 from expunge.table.store import store
 
 READS = ("get_item", "batch_get_item", "query")
-
-
 WRITES = ("put_item", "update_item", "delete_item", "transact_write_items")
 
 

@@ -15,11 +15,7 @@ DUE = {
     "delete_request_id": "req_1",
     "purge_at": "2025-05-31T00:00:00.000Z",
 }
-
-
 OTHER = INBOUND[:-1] + "d"
-
-
 NEVER = Deadline.never()
 
 

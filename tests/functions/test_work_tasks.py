@@ -23,8 +23,6 @@ from tests.functions.spread import DELETED, WORKERS, Queue, done, purged
 from tests.world import SUB_KEY, Context, World, message_id
 
 GOOD = {"work": "bin", "round": "r", "part": 3, "of": 4, "until": "2026-10-01T00:00:00.000Z"}
-
-
 SWEEP = {
     "work": "sweep",
     "round": "r",
