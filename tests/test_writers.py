@@ -3,17 +3,12 @@
 import base64
 import json
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from cli import server
-from cli.dynamodb import create_table
-from cli.embedded import Embedded
 from delete_channel_history import handler as delete_history
 from delete_inbound_messages import handler as delete_inbound
 from delete_message import handler as delete_message
@@ -22,7 +17,6 @@ from delete_pull_events import handler as delete_pull
 from expunge import settings, timestamps
 from expunge.linked import providers
 from expunge.messages import Messages
-from expunge.table.store import CLIENT_CONFIG, Store
 from purge import handler as purge
 from tests.pages import blocks
 from tests.test_docs import ROOT
@@ -136,17 +130,17 @@ def test_the_example_in_python_keeps_a_message_and_is_told_when_it_is_deleted(wo
     assert names["told"] == ["deleted"]
 
 
-def live_the_life_of_a_message(world: World, patch: pytest.MonkeyPatch) -> None:
+def test_the_examples_live_the_life_of_a_message(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run every example, then delete, restore, delete again and purge what they stored."""
     messages = Messages("expunge", world.store.client)
     world.api_key(account_id=ACCOUNT)
     world.keyset(sub_key="sub-c-1")
     world.linked_account()
     world.pull_endpoint(account_id=ACCOUNT, endpoint_id="01961e00-0000-7000-8000-000000000002")
-    patch.setattr(providers, "provider_key", lambda _: "key")
-    patch.setattr(providers, "_ask", lambda *_: providers.Answer(200, None, None))
-    patch.setenv("WHATSAPP_BASE_URL", "https://provider.example")
-    patch.setenv("WHATSAPP_KEY_NAME", "/key")
+    monkeypatch.setattr(providers, "provider_key", lambda _: "key")
+    monkeypatch.setattr(providers, "_ask", lambda *_: providers.Answer(200, None, None))
+    monkeypatch.setenv("WHATSAPP_BASE_URL", "https://provider.example")
+    monkeypatch.setenv("WHATSAPP_KEY_NAME", "/key")
     settings.provider.cache_clear()
     for transaction in TRANSACTIONS:
         transact(world.store.client, transaction)
@@ -177,23 +171,10 @@ def live_the_life_of_a_message(world: World, patch: pytest.MonkeyPatch) -> None:
     headers = {"x-api-key": "hb_live_1"}
     assert call(delete_message, path={"message_id": linked["id"]}, headers=headers).status == 200
     now = timestamps.now() + timedelta(days=31)
-    patch.setattr(timestamps, "now", lambda: now)
+    monkeypatch.setattr(timestamps, "now", lambda: now)
     assert purge({}, Context())["purged"] == len(RECORDS)
     assert all("purged_at" in item for item in stored(world.store.client))
     for transaction in TRANSACTIONS:
         with pytest.raises(ClientError, match="ConditionalCheckFailed"):
             transact(world.store.client, transaction)
     settings.provider.cache_clear()
-
-
-def test_the_examples_live_the_life_of_a_message(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    live_the_life_of_a_message(world, monkeypatch)
-
-
-@pytest.mark.engine
-def test_the_examples_do_so_on_an_engine_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    with closing(Embedded(server.listen(0, "--dynamodb-port"))) as engine:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", engine.url)
-        dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)
-        create_table(dynamodb, "expunge")
-        live_the_life_of_a_message(World(Store(dynamodb, "expunge")), monkeypatch)

@@ -1,18 +1,16 @@
-"""The whole service on a real engine: `expunge serve` over ministack, or over what DYNAMODB_URL names."""
+"""The whole service on a real engine: `expunge serve` over ministack, or the one that `--engine` names."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from cli import server
 from cli.dynamodb import client
-from cli.embedded import Embedded
+from tests import engine
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,13 +19,14 @@ EXPUNGE = Path(sys.executable).with_name("expunge")
 
 
 @pytest.fixture(scope="session")
-def dynamodb_url() -> Iterator[str]:
+def dynamodb_url(engine_url: str | None) -> Iterator[str]:
     """An engine that is there for the whole run."""
-    if url := os.environ.get("DYNAMODB_URL"):
-        yield url
+    if engine_url is not None:
+        yield engine_url
         return
-    with closing(Embedded(server.listen(0, "--dynamodb-port"))) as engine:
-        yield engine.url
+    with engine.running("ministack") as url:
+        assert url is not None
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -35,12 +35,15 @@ def test_when_the_store_fails_what_was_stored_is_known(
     world: World, monkeypatch: pytest.MonkeyPatch, code: str, error: type[StoreError]
 ) -> None:
     write: Any = world.store.client.transact_write_items
-    first = Lock()
+    first, written = Lock(), Event()
     failed: set[str] = set()
 
     def fail(**arguments: Any) -> Any:
         if first.acquire(blocking=False):
-            return write(**arguments)
+            answer = write(**arguments)
+            written.set()
+            return answer
+        written.wait()
         failed.add(arguments["ClientRequestToken"])
         raise failure(code)
 
