@@ -19,7 +19,7 @@ from expunge.history.notes import Sweep
 from expunge.table import keys
 from purge import run as purge
 from tests.clock import Clock
-from tests.functions.spread import DELETED, WORKERS, Queue, done, purged
+from tests.functions.spread import DELETED, WORKERS, Queue, done, purged, too_short
 from tests.world import SUB_KEY, Context, World, message_id
 
 GOOD = {"work": "bin", "round": "r", "part": 3, "of": 4, "until": "2026-10-01T00:00:00.000Z"}
@@ -131,6 +131,21 @@ def test_a_part_waits_until_the_index_shows_all(world: World, queue: Queue) -> N
     attributes = queue.sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=["All"])["Attributes"]
     assert attributes["ApproximateNumberOfMessagesDelayed"] == "1"
     assert world.sweeps() == 1
+
+
+def test_a_sweep_that_is_set_aside_is_tried_again_while_work_is_spread(
+    due: World, queue: Queue, clock: Clock
+) -> None:
+    too_short(clock)
+    sweep = noted(due, 10, asked_ago=100)
+    for _ in range(5):
+        notes.failed(due.store, sweep.place, Deadline.never())
+    queue.take()
+    clock.run(300)
+
+    assert purge({}, clock.invocation(270)) == {"purged": 0, "resumed": 1, "remaining": True}
+    assert due.history("ch1") == []
+    assert {Task.of_body(body).work for body in queue.take()} == {"bin"}
 
 
 def test_keysets_and_the_bin_take_turns(due: World, queue: Queue, clock: Clock) -> None:

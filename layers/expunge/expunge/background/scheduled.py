@@ -61,7 +61,8 @@ class _Scheduled:
             purged = self._purge()
             self._hand_over(swept, purged, purging=spreads)
         else:
-            swept = Resumed(0, remaining=True)
+            resumed = sweeps.try_again(self._store, left.aside, self._sweeping)
+            swept = Resumed(resumed, remaining=True)
             purged = self._leave_to_others(left) if spreads else self._purge()
         return self._tell(lease, swept, purged)
 

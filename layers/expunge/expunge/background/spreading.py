@@ -27,10 +27,14 @@ from expunge.telemetry import count, logger
 
 
 class Left(NamedTuple):
-    """What there is to do: `oldest` is when the oldest message that is due was due, None if none is due."""
+    """What there is to do: `oldest` is when the oldest message that is due was due, None if none is due.
+
+    Workers do not try sweeps that are set `aside`.
+    """
 
     oldest: str | None
     sweeps: Sequence[Place]
+    aside: Sequence[Place] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Spreading:
                 return None
             left = Left(
                 oldest_due(self.store, self.until, deadline) if purging else None,
-                sweeps.look(self.store, deadline),
+                *sweeps.look(self.store, deadline),
             )
             if not self._goes_on(left, before, deadline):
                 rounds.end(self.store, deadline)
@@ -91,7 +95,7 @@ class Spreading:
             return
         last = deadline.for_reading_back()
         try:
-            left = Left(oldest, sweeps.look(self.store, last) if sweeping else ())
+            left = Left(oldest, sweeps.look(self.store, last).left if sweeping else ())
             self._spread(left, timestamps.millis(since), last, removed)
         except StoreError as error:
             logger.warning("What is left was not spread", extra={"reason": error.reason})

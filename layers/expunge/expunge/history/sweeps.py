@@ -43,14 +43,31 @@ def resume(store: Store, deadline: Deadline) -> Resumed:
     return Resumed(run.count_resumed(), not complete or run.any_left())
 
 
-def look(store: Store, deadline: Deadline) -> Sequence[Place]:
-    """Tell how old the oldest sweep is, and give those that are not set aside, without going on with any.
+class Looked(NamedTuple):
+    """Sweeps to go on with, and those that are set aside."""
+
+    left: Sequence[Place] = ()
+    aside: Sequence[Place] = ()
+
+
+def look(store: Store, deadline: Deadline) -> Looked:
+    """Tell how old the oldest sweep is, and give all of them, without going on with any.
 
     Raises nothing of the store: what cannot be read is left out.
     """
     run = _Run(store, deadline)
     run.publish(complete=run.only_look())
-    return run.left()
+    return Looked(run.of_state(State.OPEN), run.of_state(State.SET_ASIDE))
+
+
+def try_again(store: Store, aside: Sequence[Place], deadline: Deadline) -> int:
+    """Try sweeps that are set aside, as long as there is time; return how many it deleted something for.
+
+    Those that work again are not set aside from then on. Raises nothing of the store.
+    """
+    run = _Run(store, deadline)
+    run.try_again(aside)
+    return run.count_resumed()
 
 
 @dataclass(slots=True)
@@ -106,9 +123,17 @@ class _Run:
             return False
         return True
 
-    def left(self) -> Sequence[Place]:
-        """Those that are neither complete nor set aside, do not wait for the index and did not fail."""
-        return [place for place, work in self._works.items() if work.state is State.OPEN]
+    def try_again(self, aside: Sequence[Place]) -> None:
+        """Try only these, which are set aside, and tell what was done."""
+        for place in aside:
+            self._add(place)
+            self._works[place].state = State.SET_ASIDE
+        self._try_again()
+        self.publish(complete=False)
+
+    def of_state(self, state: State) -> Sequence[Place]:
+        """Those that got so far; an open one is there to go on with."""
+        return [place for place, work in self._works.items() if work.state is state]
 
     def count_resumed(self) -> int:
         return sum(work.deleted > 0 for work in self._works.values())
