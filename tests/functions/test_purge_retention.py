@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from expunge import timestamps
+from expunge.deadline import Deadline
+from expunge.deletions.purging import remove_due
 from expunge.table import keys
 from expunge.table.store import store
 from tests.functions.bin import (
@@ -61,6 +63,15 @@ def test_what_stays_longer_is_dated_anew_and_goes_then(world: World, logged: Log
     assert purge({"time": timestamps.millis(due - timedelta(milliseconds=1))}) == NOTHING
     assert purge({"time": timestamps.millis(due)})["purged"] == 3
     assert left(world) == set()
+
+
+def test_what_was_dated_anew_keeps_that_date_when_the_retention_is_lowered_again(world: World) -> None:
+    world.message(1, **deleted())
+    assert remove_due(store(), NOW, 60, Deadline.never()).dated_anew == 1
+
+    later = NOW + timedelta(days=30)
+    assert purge(scheduled(later - timedelta(seconds=1))) == NOTHING
+    assert purge(scheduled(later))["purged"] == 1
 
 
 def test_no_retention_keeps_what_was_erased(world: World) -> None:
