@@ -11,7 +11,7 @@ from expunge.deadline import Deadline
 from expunge.deletions import holding
 from expunge.deletions.covered import Covered
 from expunge.deletions.soft_delete import Deletion
-from expunge.history import notes
+from expunge.history import notes, records, restoring
 from expunge.history.notes import Sweep
 from expunge.table import keys
 from expunge.table.flags import is_tombstone
@@ -27,6 +27,7 @@ HELD: Final = "acc_held"
 SUB_KEY: Final = "sub-c-wide"
 CHANNEL: Final = "large"
 FIRST: Final = 17_000_000_000_000_000
+_DAYS: Final = 30
 
 Record = dict[str, Any]
 
@@ -55,6 +56,12 @@ class Work(Protocol):
 
     def is_done(self, row: Item) -> bool:
         """Whether it was done to the message that had this row."""
+
+    def check(self, store: Store, counted: int, in_doubt: int, number: int) -> None:
+        """See that the counts that an operator is shown are right. Raises RuntimeError.
+
+        Workers have `counted` so many, those that died included, and may have done so many more.
+        """
 
 
 class Purging:
@@ -98,6 +105,11 @@ class Purging:
         """Whether it was done to a message."""
         return is_tombstone(row) and row["delete_request_id"]["S"] == "req_1"
 
+    def check(self, store: Store, counted: int, in_doubt: int, number: int) -> None:  # noqa: ARG002 - the other kind needs it
+        """See that nothing is missing but what workers owned up to: the record of a run has these numbers."""
+        if number > counted + in_doubt:
+            raise RuntimeError(f"{counted:,} of {number:,} were counted, and only {in_doubt:,} are in doubt")
+
 
 class Deleting:
     """Flagging a stretch of a channel; what is outside of it and other channels stay."""
@@ -118,7 +130,7 @@ class Deleting:
     def tasks(self, store: Store, number: int) -> Sequence[Task]:
         """Begin a round, and give its tasks."""
         asked, deadline = timestamps.now() - timedelta(minutes=2), Deadline.never()
-        deletion = Deletion.of("req_wide", SUB_KEY, asked, 30)
+        deletion = Deletion.of("req_wide", SUB_KEY, asked, _DAYS)
         sweep = Sweep(SUB_KEY, [CHANNEL], range(FIRST, FIRST + number), timetokens.after(asked), deletion)
         notes.put(store, sweep, deadline)
         new = rounds.begin(store, deadline)
@@ -137,6 +149,16 @@ class Deleting:
     def is_done(self, row: Item) -> bool:
         """Whether it was done to a message."""
         return row.get("delete_request_id") == {"S": "req_wide"} and "deleted_at" in row
+
+    def check(self, store: Store, counted: int, in_doubt: int, number: int) -> None:  # noqa: ARG002 - the other kind needs them
+        """See that the deletion's record tells the whole number, whatever workers said."""
+        deadline = Deadline.never()
+        record = records.find(store, SUB_KEY, "req_wide", deadline)
+        if record is None or record.deletion is None:
+            raise RuntimeError("the deletion has no record")
+        told = restoring.count_deleted(store, SUB_KEY, record.deletion, _DAYS, deadline)
+        if told != number:
+            raise RuntimeError(f"the deletion's record tells of {told:,} messages, not of {number:,}")
 
     def _message(self, channel: str, timetoken: int) -> Record:
         return {

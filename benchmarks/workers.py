@@ -1,7 +1,8 @@
 """What one, two and four workers take for 200,000 messages on DynamoDB Local, one of them killed on the way.
 
 Workers are processes, and the queue is this one. Afterwards each message is looked at, and others that must
-stay: the script fails if something was removed or flagged twice, or not at all, or without need.
+stay: the script fails if something was removed or flagged twice, or not at all, or without need, or if the
+counts that an operator is shown are wrong.
 """
 
 import json
@@ -42,10 +43,11 @@ _ROUNDS: Final = 10
 
 
 class Ran(NamedTuple):
-    """What so many workers reported, and what those had done that died before they could report."""
+    """What so many workers reported, what those had done that died, and how much more may have been done."""
 
     reported: int
     unreported: int
+    in_doubt: int
     deaths: int
     seconds: float
     load: float
@@ -109,9 +111,10 @@ def run(url: str, work: Work, number: int, workers: int) -> Ran:
         if not watch.left:
             break
         seconds += crowd.work_off(tasks, workers)
-    ran = Ran(crowd.done.total(), watch.unreported, crowd.deaths, seconds, os.getloadavg()[1])
+    ran = Ran(crowd.done.total(), watch.unreported, crowd.in_doubt, crowd.deaths, seconds, os.getloadavg()[1])
     if ran.reported + ran.unreported > number:
         raise RuntimeError(f"more was counted than there is: {ran}")
+    work.check(Store(dynamodb, work.table), ran.reported + ran.unreported, ran.in_doubt, number)
     _check(dynamodb, work, number)
     return ran
 
@@ -167,16 +170,17 @@ def command(
             for work in KINDS.values():
                 fill(client(url), work.table, chain(work.records(messages), work.others(messages)))
     print(
-        "| work | workers | messages | s | a second | died | done by these, unreported | not counted | load |"
+        "| work | workers | messages | s | a second | died | done by these, unreported | not counted"
+        " | in doubt | load |"
     )
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for number in workers:
         for kind in kinds:
             with copy(home, folder, port) as url:
                 ran = run(url, KINDS[kind], messages, number)
             speed = f"{ran.seconds:.0f} | {messages / ran.seconds:.0f}"
             uncounted = messages - ran.reported - ran.unreported
-            deaths = f"{ran.deaths} | {ran.unreported:,} | {uncounted:,}"
+            deaths = f"{ran.deaths} | {ran.unreported:,} | {uncounted:,} | {ran.in_doubt:,}"
             print(f"| {kind} | {number} | {messages:,} | {speed} | {deaths} | {ran.load:.1f} |", flush=True)
 
 

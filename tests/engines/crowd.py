@@ -31,6 +31,8 @@ class Crowd:
         self._died = died
         self.done = Counter[int]()
         """How much the workers said that they did, by the part; those that died said nothing."""
+        self.in_doubt = 0
+        """How much more they said that they may have done."""
         self.deaths = 0
 
     def work_off(self, tasks: Sequence[Task], number: int, *, kill_after: float | None = None) -> float:
@@ -50,6 +52,7 @@ class Crowd:
                     if reply := self._reply(process, body, kill_after):
                         self._queue.extend(reply["again"])
                         self.done[task.part] += reply.get("purged", 0) + reply.get("deleted", 0)
+                        self.in_doubt += reply.get("in_doubt", 0)
                         continue
                     kill_after = None
                     self.deaths += 1

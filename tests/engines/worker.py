@@ -31,7 +31,7 @@ def main() -> None:
         try:
             reply = worker.carry_out(store(), Task.of_body(body), time_left)
         except PurgeFailed as error:  # the queue brings it again
-            reply = {"purged": error.purged, "task": "failed"}
+            reply = {"purged": error.purged, "in_doubt": error.in_doubt, "task": "failed"}
             again.append(body)
         print(json.dumps({**reply, "again": again}), file=out, flush=True)
 

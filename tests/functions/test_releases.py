@@ -183,6 +183,65 @@ def test_the_time_that_what_is_due_leaves_goes_to_what_is_released(world: World,
     assert world.items() == []
 
 
+@pytest.fixture
+def read(slowly: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Partition keys of the messages that wait, each time that one is read."""
+    del slowly
+    found: list[str] = []
+    query = store().client.query
+
+    def counted(**arguments: Any) -> Any:
+        reply = query(**arguments)
+        if arguments["ExpressionAttributeValues"][":pk"]["S"] in keys.parked_shards():
+            found.extend(item["pk"]["S"] for item in reply["Items"])
+        return reply
+
+    monkeypatch.setattr(store().client, "query", counted)
+    return found
+
+
+def test_what_is_held_is_looked_through_once_a_day_though_no_run_has_time_for_all(
+    world: World, clock: Clock, read: list[str]
+) -> None:
+    for number in range(40):
+        world.message(number, **DUE)
+    hold(world, account_id=ACCOUNT)
+    purge(clock)
+    read.clear()
+    clock.run(86_400)
+
+    reads: list[int] = []
+    for _ in range(8):
+        assert handler({}, clock.invocation(120))["held"] == 40
+        reads.append(len(read) - sum(reads))
+
+    assert set(read) == waiting(world)
+    # What a run has read of a page and had no time for, the next one reads again.
+    assert len(read) < 2 * 40
+    assert reads[0] < 40
+    assert reads[-3:] == [0, 0, 0]
+
+
+def test_a_release_does_not_have_what_is_still_held_read_for_ever(
+    world: World, clock: Clock, read: list[str]
+) -> None:
+    for number in range(40):
+        world.message(number, **DUE)
+    world.message(40, **DUE | {"account_id": "acc_2"})
+    hold(world, account_id=ACCOUNT)
+    other = hold(world, account_id="acc_2")
+    purge(clock)
+    release(world, other)
+
+    for _ in range(12):
+        clock.run(300)
+        handler({}, clock.invocation(120))
+    assert len(left(world)) == len(waiting(world)) == 40
+    read.clear()
+    handler({}, clock.invocation(120))
+    assert read == []
+
+
 @pytest.mark.usefixtures("slowly")
 def test_what_is_still_held_and_not_all_looked_at_does_not_remain(world: World, clock: Clock) -> None:
     for number in range(40):

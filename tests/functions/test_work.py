@@ -1,5 +1,6 @@
 """What a scheduled run cannot finish is spread over several functions by a queue."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from expunge.table import keys
 from expunge.table.store import store
 from purge import run as purge
 from tests.clock import Clock
+from tests.disturbances import LateWrites
 from tests.functions.spread import DELETED, MESSAGES, WORKERS, Queue, done, purged, too_short
 from tests.world import ACCOUNT, Context, World, message_id
 
@@ -195,6 +197,22 @@ def test_what_workers_remove_counts_in_the_record_of_their_run(
         done(body)
     [run] = runs.newest(due.store, Deadline.never())
     assert (run["purged"], run["stopped"]) == (MESSAGES, OutOfTime.reason)
+
+
+def test_what_a_worker_may_have_removed_is_told_in_the_record_of_its_run(
+    due: World, queue: Queue, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = too_short(clock)["purged"]
+    bodies = queue.take()
+    late = LateWrites.installed(monkeypatch)
+    for body in bodies:
+        with suppress(PurgeFailed):  # a part may have nothing that is due
+            done(body, clock.invocation(45))
+    late.land()
+
+    [run] = runs.newest(due.store, Deadline.never())
+    assert (run["purged"], run["in_doubt"]) == (first, MESSAGES - first)
+    assert purged(due) == MESSAGES
 
 
 @pytest.mark.usefixtures("due")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from expunge.deletions.parking import Waiting
+from expunge.deletions.parking import Look, Waiting
 from expunge.timestamps import millis
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -33,6 +33,8 @@ def ago(long: timedelta) -> str:
         (Waiting(1001, ago(SECOND), "release_2", "release_1", ago(DAY)), True),
         (Waiting(0, ago(SECOND), "release_1"), True),
         (Waiting(0, "", ago(DAY)), True),
+        # A look that has not come to its end.
+        (Waiting(1001, ago(SECOND), look=Look(ago(SECOND), "")), True),
     ],
 )
 def test_they_are_looked_through_while_they_are_few_after_a_release_and_once_a_day(

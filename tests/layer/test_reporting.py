@@ -78,6 +78,7 @@ def test_a_run_notes_until_when_all_that_was_due_is_gone(
         (DONE, 1, {"remaining": True}),
         (FAILED, 0, {"remaining": True}),
         (DONE._replace(held=2), 0, {"remaining": False, "held": 2}),
+        (FAILED._replace(in_doubt=2), 0, {"remaining": True, "in_doubt": 2}),
         (DONE._replace(content_left=2), 0, {"remaining": True, "content_left": 2}),
         (DONE._replace(content_left=2, content_stays=2), 0, {"remaining": False, "content_left": 2}),
         (DONE._replace(stopped=PurgePaused()), 0, {"remaining": True, "paused": True}),

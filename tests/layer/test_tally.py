@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from expunge.deletions.due import Due, Rule
-from expunge.deletions.parking import Moved, Waiting
+from expunge.deletions.parking import Look, Moved, Waiting
 from expunge.deletions.tally import Tally
 from expunge.errors import ContentLeft
 from expunge.table import keys
@@ -42,7 +42,7 @@ def test_what_is_held_and_due_is_counted_by_the_run_that_looks_at_it(
     rows: list[Due], removed: int, held: int
 ) -> None:
     tally = Tally()
-    tally.looked_at = "2026-05-01T00:00:00.000Z"
+    tally.look, tally.through = Look("2026-05-01T00:00:00.000Z", ""), True
     tally.take(rows)
 
     assert (tally.removed, tally.dated_anew, tally.held) == (removed, 0, held)

@@ -165,14 +165,19 @@ class ContentLeft(ExpungeError):
 
 
 class PurgeFailed(ExpungeError):
-    """The store failed, so a purge ended after `purged` messages. It says why, and how far the purge got."""
+    """The store failed, so a purge ended after `purged` messages. It says why, and how far the purge got.
 
-    def __init__(self, error: StoreError, purged: int, resumed: int) -> None:
+    `in_doubt` is how many more may be gone, because the store never said.
+    """
+
+    def __init__(self, error: StoreError, purged: int, resumed: int, in_doubt: int = 0) -> None:
         super().__init__(
             f"Stopped after {purged} messages were purged and {resumed} background deletions resumed:"
-            f" {error.reason}. The next run continues."
+            f" {error.reason}. {f'{in_doubt} more may have been purged. ' if in_doubt else ''}"
+            "The next run continues."
         )
         self.purged = purged
+        self.in_doubt = in_doubt
 
 
 class PurgeUnderWay(ExpungeError):

@@ -34,7 +34,7 @@ def test_every_version_goes_with_the_message_and_nothing_else(world: World, buck
     assert all(set(each) == TOMBSTONE for each in world.tombstones().values())
 
 
-TOMBSTONE = {"sk", "delete_request_id", "purged_at", "keep_until"}
+TOMBSTONE = {"sk", "delete_request_id", "purged_at", "purge_mark", "keep_until"}
 
 
 def test_more_versions_than_a_page_holds_go_as_well(

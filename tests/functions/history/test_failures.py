@@ -1,16 +1,19 @@
 """A request that dies, fails or runs out of time leaves the rest to the background."""
 
+from collections.abc import Callable
 from threading import Barrier
 from typing import Any
 
 import pytest
 
+from expunge.deadline import Deadline
 from expunge.deletions.soft_delete import soft_delete
-from expunge.history import passes
+from expunge.history import passes, records, restoring
 from expunge.table.store import store
 from tests.clock import Clock, SlowStore
+from tests.disturbances import LateWrites
 from tests.functions.history.deleting import DELETED, delete, refusal, refuse, resume
-from tests.world import World
+from tests.world import SUB_KEY, RunningOut, World
 
 
 def fail_after(writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,3 +138,20 @@ def test_queries_of_several_channels_are_made_at_once_and_not_too_many(
     # A single message is in one part of each channel.
     assert delete("ch1,ch2,ch3,ch4", "start=2&end=1").status == 200
     assert most == [4, 4, 4, 4]
+
+
+def test_what_was_deleted_without_an_answer_is_counted_when_somebody_asks(
+    world: World, monkeypatch: pytest.MonkeyPatch, runs_out: Callable[..., RunningOut]
+) -> None:
+    world.channel_messages("ch1", *range(3))
+    late = LateWrites.installed(monkeypatch)
+
+    request_id = delete(context=runs_out(3)).headers["x-request-id"]
+    late.land()
+    resumed = resume()
+
+    assert resumed.resumed == 0
+    record = records.find(world.store, SUB_KEY, request_id, Deadline.never())
+    assert record is not None
+    assert record.deletion is not None
+    assert restoring.count_deleted(world.store, SUB_KEY, record.deletion, 30, Deadline.never()) == 3

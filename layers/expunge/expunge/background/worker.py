@@ -70,12 +70,14 @@ def _purge(store: Store, task: Task, asker: Asker, deadline: Deadline) -> Slice:
     purged.say_if_enough()
     # A count of 0 says that workers found nothing they could remove. One that has only dated messages anew so
     # far says nothing: what it can remove may come after these.
-    if asker.run and (purged.removed or purged.enough or not purged.dated_anew):
-        runs.count_for(store, asker.run, purged.removed, EnoughPurged.reason if purged.enough else None)
+    if asker.run and (purged.removed or purged.in_doubt or purged.enough or not purged.dated_anew):
+        enough = EnoughPurged.reason if purged.enough else None
+        runs.count_for(store, asker.run, purged.removed, purged.in_doubt, enough)
     purged.raise_if_failed()
     # A worker that stops because the purge is paused sends no task: a scheduled run does after the pause.
     again = isinstance(purged.stopped, (OutOfTime, Throttled))
-    return {"purged": purged.removed}, [task] if again else [], 0
+    done = {"purged": purged.removed} | ({"in_doubt": purged.in_doubt} if purged.in_doubt else {})
+    return done, [task] if again else [], 0
 
 
 def _sweep(store: Store, task: Task, deadline: Deadline) -> Slice:

@@ -3,6 +3,7 @@
 Both are done only to a message that is still deleted and still lies where it was found.
 """
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -52,13 +53,15 @@ class Rule:
 class Due:
     """A message that is due by its date, where it was found.
 
-    `anew` is its new date if the retention in force keeps it. `content_url` is set if it was not removed at
-    once because its content is in S3; `left` then says why that content could not be removed.
+    `mark` is left on its tombstone. `anew` is its new date if the retention in force keeps it. `content_url`
+    is set if it was not removed at once because its content is in S3; `left` then says why that content could
+    not be removed.
     """
 
     found: Found
     rule: Rule
     purged_at: datetime = field(default_factory=lambda: timestamps.now(), init=False)  # noqa: PLW0108 - tests set clocks
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex[:12], init=False)
     removed: bool = field(default=False, init=False)
     held: bool = field(default=False, init=False)
     anew: "DatedAnew | None" = field(default=None, init=False)
@@ -91,7 +94,7 @@ class Due:
     def tombstone(self, table: str, further: str, more: dict[str, Any]) -> Sequence[dict[str, Any]]:
         """Give the writes that remove record and content, on a further condition and its values."""
         condition, values = self.condition()
-        update = tombstone(self.purged_at, self.rule.tombstone_days)
+        update = tombstone(self.purged_at, self.rule.tombstone_days, self.mark)
         update |= {
             "TableName": table,
             "Key": key(self.found.pk, keys.MESSAGE),
@@ -121,9 +124,20 @@ class Due:
         """Take note of the store's yes."""
         self.removed = True
 
+    def is_own(self, found: Item) -> bool:
+        """Whether that item is the tombstone that this removal put there, not another one's."""
+        return found.get("purge_mark") == {"S": self.mark}
+
     def refused(self, found: Item | None) -> None:
-        """Leave it: to be dated anew if the retention in force keeps it, or because it has content in S3."""
-        if not found or "deleted_at" not in found:
+        """Leave it: to be dated anew if the retention in force keeps it, or because it has content in S3.
+
+        If it was removed by an earlier attempt, whose answer got lost, that is noted.
+        """
+        if not found:
+            return
+        if self.is_own(found):
+            self.committed()
+        if "deleted_at" not in found:
             return
         deleted_at = found["deleted_at"]["S"]
         purge_at = max(found["purge_at"]["S"], self.rule.purge_at(deleted_at))

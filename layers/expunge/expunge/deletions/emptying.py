@@ -72,7 +72,9 @@ class Ended:
         self.due.removed = True
 
     def refused(self, found: Item | None) -> None:
-        """Leave it: another run was quicker."""
+        """Leave it: another run was quicker, unless it was an earlier attempt, whose answer got lost."""
+        if found and self.due.is_own(found):
+            self.committed()
 
 
 class Emptying:

@@ -3,7 +3,8 @@
 A restore and all else that may happen to them finds them by their own key. After a hold was released, a run
 looks through all that wait; what no hold covers any more is removed or goes back to the bin. They are also
 looked through in order to count them, because a restore takes one away without changing the number: with
-every run while they are few, else once a day.
+every run while they are few, else once a day. A run that has no time for all of them notes how far it got,
+and the next one goes on from there.
 """
 
 from collections.abc import Sequence
@@ -28,6 +29,35 @@ _DAILY = timedelta(days=1)
 _SETTLED = timedelta(seconds=180)
 
 
+class Look(NamedTuple):
+    """How far a look through all of them got that has not come to its end.
+
+    It began at `began_at`, when `released_at` was noted, and has `counted` so many that go on waiting. It
+    goes on after the message with the sort key `after`, in the group of shards of that number.
+    """
+
+    began_at: str
+    released_at: str
+    counted: int = 0
+    group: int = 0
+    after: str = ""
+
+    def item(self) -> Item:
+        """Write it as a map."""
+        return {
+            name: {"N": str(value)} if isinstance(value, int) else {"S": value}
+            for name, value in self._asdict().items()
+        }
+
+    @classmethod
+    def of(cls, item: Item) -> "Look":
+        """Read it from its map."""
+        values: list[Any] = [
+            int(item[name]["N"]) if "N" in item[name] else item[name]["S"] for name in cls._fields
+        ]
+        return cls(*values)
+
+
 class Waiting(NamedTuple):
     """What is noted about the messages that wait.
 
@@ -41,21 +71,22 @@ class Waiting(NamedTuple):
     released_at: str = ""
     seen_release: str = ""
     seen_at: str = ""
+    look: Look | None = None
 
     @classmethod
     def of(cls, holds: Holds) -> "Waiting":
         """Read it from what was read with the holds."""
         item = holds.state or {}
-        return cls(
-            int(item["waiting"]["N"]) if "waiting" in item else 0,
-            *(item[name]["S"] if name in item else "" for name in cls._fields[1:]),
-        )
+        messages = int(item["waiting"]["N"]) if "waiting" in item else 0
+        times = {name: item[name]["S"] for name in _TIMES if name in item}
+        look = Look.of(item["look"]["M"]) if "look" in item else None
+        return cls(messages, look=look)._replace(**times)
 
     def to_be_looked_at(self, now: datetime) -> bool:
         """Whether some of them may be due by now, or their number may be wrong."""
         if self == Waiting():
             return False
-        if not self.looked_at or 0 < self.messages <= _FEW:
+        if self.look is not None or not self.looked_at or 0 < self.messages <= _FEW:
             return True
         return self.may_be_released or now - timestamps.parse(self.looked_at) > _DAILY
 
@@ -68,20 +99,36 @@ class Waiting(NamedTuple):
             return False
         return timestamps.parse(self.looked_at) < timestamps.parse(self.seen_at) + _SETTLED
 
-    def looked_through(self, began_at: str) -> "Waiting":
-        """What is to be noted by a run that began then to look through all of them."""
-        seen_at = self.seen_at if self.released_at == self.seen_release else began_at
-        return self._replace(looked_at=began_at, seen_release=self.released_at, seen_at=seen_at)
+    def begun(self, now: datetime) -> Look:
+        """Give the look that is to be gone on with, or a new one."""
+        return self.look or Look(timestamps.millis(now), self.released_at)
+
+    def looked_through(self, look: Look) -> "Waiting":
+        """What is to be noted once all of them were looked through."""
+        seen_at = self.seen_at if look.released_at == self.seen_release else look.began_at
+        return self._replace(looked_at=look.began_at, seen_release=look.released_at, seen_at=seen_at)
 
 
-def note(store: Store, messages: int, looked: Waiting | None, deadline: Deadline) -> None:
-    """Note how many more wait, or how many wait in all if they were looked through. Raises StoreError."""
+_TIMES = ("looked_at", "released_at", "seen_release", "seen_at")
+
+
+def note(
+    store: Store, messages: int, looked: Waiting | None, deadline: Deadline, look: Look | None = None
+) -> None:
+    """Note how many more wait, or how many wait in all if they were looked through, or how far a look got.
+
+    Raises StoreError.
+    """
     expression = "ADD waiting :messages"
     values: Item = {":messages": {"N": str(messages)}}
     if looked is not None:
         names = ("looked_at", "seen_release", "seen_at")
         expression = "SET waiting = :messages, " + ", ".join(f"{name} = :{name}" for name in names)
+        expression += " REMOVE look"
         values |= {f":{name}": {"S": getattr(looked, name)} for name in names}
+    elif look is not None:
+        expression = f"SET look = :look {expression}"
+        values[":look"] = {"M": look.item()}
     store.update(
         keys.IN_FORCE,
         keys.HOLDS_STATE,

@@ -23,6 +23,8 @@ class Purged(NamedTuple):
     """Messages that are still there because their content in S3 is, or may be."""
     content_stays: int = 0
     """Those of them that another run, right after this one, would leave as well."""
+    in_doubt: int = 0
+    """Messages that may have been removed besides, or may yet be: the answer never came."""
 
     @property
     def enough(self) -> bool:
@@ -45,4 +47,4 @@ class Purged(NamedTuple):
     def raise_if_failed(self, resumed: int = 0) -> None:
         """Raise PurgeFailed if it stopped because the store failed, `resumed` being background deletions."""
         if isinstance(self.stopped, Unavailable):
-            raise PurgeFailed(self.stopped, self.removed, resumed) from self.stopped
+            raise PurgeFailed(self.stopped, self.removed, resumed, self.in_doubt) from self.stopped

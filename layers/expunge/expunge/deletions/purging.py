@@ -11,12 +11,11 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from expunge import timestamps
-from expunge.chance import chance
 from expunge.deadline import Deadline
 from expunge.deletions.brakes import Brakes
 from expunge.deletions.due import TOMBSTONE_DAYS, Due, Rule
 from expunge.deletions.holds import InForce
-from expunge.deletions.parking import Waiting
+from expunge.deletions.parking import Look, Waiting
 from expunge.deletions.purged import Purged
 from expunge.deletions.released import Released
 from expunge.deletions.removing import Removing
@@ -51,8 +50,8 @@ def remove_due(
     What is removed leaves a tombstone for so many days. What is held stays, whatever `now` is: there the
     clock decides. The brakes stop the run early.
 
-    However much is due, only a page of keys a shard and a few transactions are in memory. Counts are never
-    too high: a write whose answer never came is not counted.
+    However much is due, only a page of keys a shard and a few transactions are in memory. A write whose
+    answer never came is read back. What that does not show to be removed is counted as in doubt.
     """
     rule = Rule(now, timedelta(days=retention_days), tombstone_days)
     return _Run(store, rule, deadline, brakes or Brakes(store, 0, deadline), None).remove()
@@ -108,10 +107,12 @@ class _Run:
         self._under_way: dict[Future[None], list[Due]] = {}
         self._oldest: str | None = None
         self._half = deadline.to_end() / 2
-        self._looked_at: str | None = None
-        """Since when all that wait have been looked at, once that is so."""
-        self._sure = True
-        """Whether all that was sent was answered: else more may be gone than was counted."""
+        self._look: Look | None = None
+        """How far the look through those that wait got."""
+        self._through = False
+        """Whether there is nothing left of them to look at."""
+        self._in_doubt = 0
+        """How many more may be gone than were counted."""
 
     def remove(self) -> Purged:
         """Remove what is due, and of what waited for the end of a hold what does not have to any more."""
@@ -120,9 +121,11 @@ class _Run:
             waiting = self._that_wait(Due)
             self._look_through(waiting, self._half)
             self._remove_all(self._due())
-            if self._tally.waiting.may_be_released:
+            if self._tally.waiting.may_be_released and not self._tally.through:
                 # Of those for which half of the time did not suffice, some may be due.
                 self._look_through(waiting, 0)
+                if not self._tally.through:
+                    raise OutOfTime
 
         return self._do(remove)
 
@@ -146,38 +149,43 @@ class _Run:
         tally = self._tally
         tally.note_waiting(self._store, self._deadline)
         left, stays = tally.say_what_is_left()
-        return Purged(tally.removed, tally.dated_anew, self._oldest, stopped, tally.held, left, stays)
+        return Purged(
+            tally.removed, tally.dated_anew, self._oldest, stopped, tally.held, left, stays, self._in_doubt
+        )
 
     def _look_through(self, waiting: Iterator[Due], until: float) -> None:
         """Go on with these until they end, or only so many seconds are left.
 
         Before what is due is removed, this takes half of the time at most, so that the other half is left for
-        that. If that is not enough, the next run begins with other messages.
+        that. If that is not enough, the next run goes on from there.
         """
+        searching = self._deadline.for_searching()
 
         def in_time() -> Iterator[Due]:
             for each in waiting:
                 yield each
-                if self._deadline.to_end() <= until:
+                if self._deadline.to_end() <= until or searching.to_start() <= 0:
                     return
 
         self._remove_all(in_time())
-        self._tally.looked_at = self._looked_at
+        self._tally.look, self._tally.through = self._look, self._through
 
     def _that_wait(self, kind: type[Due]) -> Iterator[Due]:
         """All messages that were set aside because they were held, if it is time to look through them."""
-        began = timestamps.now()
-        if not self._whole or not self._tally.waiting.to_be_looked_at(began):
+        waiting, now = self._tally.waiting, timestamps.now()
+        if not self._whole or not waiting.to_be_looked_at(now):
+            self._through = True
             return
         searching = self._deadline.for_searching()
         shards = keys.parked_shards()
-        first = chance.randrange(len(shards))
-        shards = [*shards[first:], *shards[:first]]
-        for at in range(0, len(shards), _AT_ONCE):
-            some = _partitions(shards[at : at + _AT_ONCE])
-            for found in oldest_first(self._store, self._pool, some, Range(), PAGE, searching):
+        self._look = waiting.begun(now)
+        while at := shards[self._look.group * _AT_ONCE :][:_AT_ONCE]:
+            bounds = Range(first=f"{self._look.after} ")  # sorts after it and before the next one
+            for found in oldest_first(self._store, self._pool, _partitions(at), bounds, PAGE, searching):
+                self._look = self._look._replace(after=found.order)
                 yield kind(found, self._rule)
-        self._looked_at = timestamps.millis(began)
+            self._look = self._look._replace(group=self._look.group + 1, after="")
+        self._through = True
 
     def _due(self) -> Iterator[Due]:
         """Messages that are due, from all shards in turn: one partition takes only so many writes a second.
@@ -224,21 +232,20 @@ class _Run:
             if not done:
                 raise OutOfTime
             for each in done:
-                self._tally.take(self._under_way.pop(each))
-            for each in done:
-                self._sure &= each.exception() is None
-            for each in done:
                 each.result()
+                self._tally.take(self._under_way.pop(each))
 
     def _end(self) -> None:
-        """Begin nothing new, and count what is still under way."""
+        """Begin nothing new, and count what is still under way, or failed on the way."""
         self._removing.end()
         self._pool.shutdown(wait=False, cancel_futures=True)
         # `wait` would wait in vain for one that was cancelled before it began: it never counts it as done.
         begun = [each for each in self._under_way if not each.cancelled()]
         wait(begun, max(0, self._deadline.to_wait()))
-        for each in begun:
-            self._tally.take(self._under_way[each])
-            self._sure &= each.done() and each.exception() is None
-        if self._sure:
-            self._brakes.give_back(self._tally.removed)
+        doubtful = self._removing.settle()
+        self._in_doubt = sum(not row.removed for row in doubtful)
+        under_way = [row for each in begun for row in self._under_way[each]]
+        self._tally.take(under_way)
+        known = set(map(id, under_way))
+        self._tally.late([row for row in doubtful if id(row) not in known])
+        self._brakes.give_back(self._tally.removed + self._in_doubt)

@@ -3,17 +3,19 @@
 Nothing is sent that was decided by holds that were read too long ago.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from threading import Event
+from typing import Any
 
 from expunge.deadline import Deadline
 from expunge.deletions.contents import contents
 from expunge.deletions.due import Due
-from expunge.deletions.emptying import Emptying
+from expunge.deletions.emptying import Emptying, Ended
 from expunge.deletions.holds import Holds, InForce
 from expunge.deletions.pace import Pace, Patience
 from expunge.errors import OutOfTime, Unavailable
+from expunge.table.at_once import read_back
 from expunge.table.store import Store
 from expunge.table.transactions import INVALID, RowT, Transaction
 
@@ -28,11 +30,35 @@ class Removing:
         self._pace = Pace(rows)
         self._stop = Event()
         self._emptying = Emptying(contents(), deadline)
+        self._unanswered: list[Transaction[Any]] = []
+        """Those that are under way, and those that ended without an answer to each attempt."""
 
     def end(self) -> None:
         """Begin nothing new."""
         self._stop.set()
         self._emptying.end()
+
+    def settle(self) -> Sequence[Due]:
+        """Once nothing is begun any more: read back what got no answer, and return it.
+
+        What is not `removed` by then may be gone, or may yet be. Half of the time that is left is for this.
+        """
+        doubtful = list({id(row): row for row in self._in_doubt()}.values())
+        if doubtful:
+            half = Deadline.within(max(0, self._deadline.to_answer() / 2))
+            pks = list(dict.fromkeys(row.found.pk for row in doubtful))
+            found = read_back(self._store, pks, "pk, purge_mark", half)
+            for row in doubtful:
+                if row.is_own(found.get(row.found.pk, {})):
+                    row.committed()
+        return doubtful
+
+    def _in_doubt(self) -> Iterator[Due]:
+        for transaction in list(self._unanswered):
+            for row in transaction.in_doubt:
+                due = row.due if isinstance(row, Ended) else row
+                if isinstance(due, Due) and not due.removed:
+                    yield due
 
     def remove(self, rows: Sequence[Due]) -> None:
         """Remove what no hold covers, and move or date anew what is to stay. Raises StoreError."""
@@ -77,6 +103,7 @@ class Removing:
             return holds is not None and not holds.usable
 
         transaction = Transaction(rows)
+        self._unanswered.append(transaction)
         patience = Patience(transaction)
         too_many = False
         try:
@@ -96,6 +123,9 @@ class Removing:
             too_many = True
         else:
             self._pace.went_well()
+        finally:
+            if not transaction.in_doubt:
+                self._unanswered.remove(transaction)
         if too_many:
             self._pace.too_many(len(transaction.open))
         return transaction.open

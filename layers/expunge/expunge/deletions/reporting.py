@@ -22,6 +22,8 @@ def answer(purged: Purged, resumed: int, *, sweeps_remain: bool) -> dict[str, An
     }
     if purged.content_left:
         told["content_left"] = purged.content_left
+    if purged.in_doubt:
+        told["in_doubt"] = purged.in_doubt
     if purged.held:
         told["held"] = purged.held
     if isinstance(purged.stopped, PurgePaused):

@@ -21,6 +21,9 @@ _PATIENCE = 10.0
 
 _NUMBERS = ("purged", "resumed", "held")
 
+# What workers count in the record of a run, beside what the run itself writes.
+_BY_WORKERS = "_by_workers"
+
 
 @dataclass(slots=True)
 class Run:
@@ -41,6 +44,7 @@ class Run:
     def end(self, store: Store, deadline: Deadline, result: Mapping[str, Any], stopped: str | None) -> None:
         """Write how it ended: what it answers, and why it did not go on until nothing was due."""
         told = {name: result.get(name, 0) for name in (*_NUMBERS, "remaining")}
+        told |= {"in_doubt": result["in_doubt"]} if "in_doubt" in result else {}
         told |= {} if stopped is None else {"stopped": stopped}
         self._write(store, deadline, ended_at=timestamps.millis(timestamps.now()), **told)
 
@@ -61,16 +65,19 @@ class Run:
 
 def idle(store: Store, sk: str, deadline: Deadline) -> bool:
     """Whether workers have worked on behalf of a run without removing anything. Raises StoreError."""
-    items = store.get_batch([(keys.PURGE_RUN, sk)], deadline, "purged_by_workers") if sk else []
-    return any(item.get("purged_by_workers") == {"N": "0"} for item in items)
+    numbers = [f"{name}{_BY_WORKERS}" for name in ("purged", "in_doubt")]
+    items = store.get_batch([(keys.PURGE_RUN, sk)], deadline, ", ".join(numbers)) if sk else []
+    return any({name: {"N": "0"} for name in numbers} == item for item in items)
 
 
-def count_for(store: Store, sk: str, purged: int, stopped: str | None) -> None:
-    """Count in a run's record what a worker has removed on its behalf.
+def count_for(store: Store, sk: str, purged: int, in_doubt: int, stopped: str | None) -> None:
+    """Count in a run's record what a worker has removed on its behalf, and what it may have removed besides.
 
-    It is tried once, so that nothing is counted twice: the number is too low where the store failed.
+    It is tried once, so that nothing is counted twice: the numbers are too low where the store failed.
     """
-    expression, values = "ADD purged_by_workers :purged", {":purged": _written(purged)}
+    numbers = {"purged": purged, "in_doubt": in_doubt}
+    expression = "ADD " + ", ".join(f"{name}{_BY_WORKERS} :{name}" for name in numbers)
+    values = {f":{name}": _written(number) for name, number in numbers.items()}
     if stopped is not None:
         expression, values = f"SET stopped = :stopped {expression}", values | {":stopped": _written(stopped)}
     try:
@@ -99,9 +106,10 @@ def newest(store: Store, deadline: Deadline) -> Iterator[dict[str, Any]]:
 
 def _told(item: Item) -> dict[str, Any]:
     told: dict[str, Any] = {name: item[name]["S"] for name in ("started_at", "ended_at") if name in item}
-    told |= {name: int(item[name]["N"]) for name in _NUMBERS if name in item}
-    if "purged_by_workers" in item:
-        told["purged"] = told.get("purged", 0) + int(item["purged_by_workers"]["N"])
+    for name in (*_NUMBERS, "in_doubt"):
+        numbers = [int(item[each]["N"]) for each in (name, f"{name}{_BY_WORKERS}") if each in item]
+        if numbers and (name in _NUMBERS or any(numbers)):
+            told[name] = sum(numbers)
     told |= {"remaining": item["remaining"]["BOOL"]} if "remaining" in item else {}
     return told | ({"stopped": item["stopped"]["S"]} if "stopped" in item else {})
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from expunge.deadline import Deadline
 from expunge.deletions import parking
 from expunge.deletions.due import Due
-from expunge.deletions.parking import Waiting
+from expunge.deletions.parking import Look, Waiting
 from expunge.errors import StoreError
 from expunge.table.store import Store
 from expunge.telemetry import logger
@@ -15,12 +15,13 @@ from expunge.telemetry import logger
 class Tally:
     """Counts of one run; `waiting` is what earlier ones noted about messages that are held.
 
-    `looked_at` is when this run looked through those, None if it did not.
+    `look` is how far this run got with those, None if it did not look; `through` says that these were all.
     """
 
     def __init__(self) -> None:
         self.waiting = Waiting()
-        self.looked_at: str | None = None
+        self.look: Look | None = None
+        self.through = False
         self._count = Counter[str]()
         self._left = Counter[str]()
         self._deletions: dict[str, None] = {}
@@ -48,20 +49,27 @@ class Tally:
                 self._count["stays"] += row.left.stays
                 self._deletions.setdefault(row.deletion_id)
 
+    def late(self, rows: Sequence[Due]) -> None:
+        """Count those of these, which were counted before, that have proved to be removed since."""
+        self._count["removed"] += sum(row.removed for row in rows)
+
     @property
     def held(self) -> int:
         """How many are due but held: as they were counted, or as noted by the run that counted them last."""
-        looked_at = self.looked_at is not None
-        return self._count["aside"] + (self._count["due, waiting"] if looked_at else self.waiting.messages)
+        counted = self.look.counted + self._count["due, waiting"] if self.look and self.through else None
+        return self._count["aside"] + (self.waiting.messages if counted is None else counted)
 
     def note_waiting(self, store: Store, deadline: Deadline) -> None:
         """Note for later runs how many wait; if that fails, they count them, or the number is out of date."""
-        number = self._count["aside"] + (0 if self.looked_at is None else self._count["waiting"])
-        if self.looked_at is None and not number:
+        number, look, looked = self._count["aside"], self.look, None
+        if look is not None:
+            look = look._replace(counted=look.counted + self._count["waiting"])
+            if self.through:
+                number, looked = number + look.counted, self.waiting.looked_through(look)
+        elif not number:
             return
         try:
-            looked = None if self.looked_at is None else self.waiting.looked_through(self.looked_at)
-            parking.note(store, number, looked, deadline.for_settling())
+            parking.note(store, number, looked, deadline.for_settling(), look)
         except StoreError as error:
             logger.warning("What waits was not noted", extra={"reason": error.reason})
 

@@ -1,7 +1,8 @@
 """What a deletion writes on a message: who, when, for which request, when due, and its place in the bin.
 
 What is left of a message that was purged is its tombstone: the same item, of which nothing stays but its key,
-which deletion it was and when it was purged. So a record that comes late or again does not bring it back.
+which deletion it was, when it was purged, and a mark by which whoever purged it recognises that if no answer
+came. So a record that comes late or again does not bring it back.
 """
 
 from collections.abc import Mapping
@@ -52,18 +53,24 @@ def assignments(attributes: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     return clause, {f":{name}": {"S": value} for name, value in attributes.items()}
 
 
-def tombstone(purged_at: datetime, days: int) -> dict[str, Any]:
+def tombstone(purged_at: datetime, days: int, mark: str) -> dict[str, Any]:
     """Give the arguments of an update that makes a message its tombstone, kept for so many days.
+
+    Whoever got no answer knows by the `mark` that it was this update that was made.
 
     `delete_request_id` stays. DynamoDB removes what has expired within days, not at once; until then it
     counts.
     """
     keep_until = int((purged_at + timedelta(days=days)).timestamp())
     return {
-        "UpdateExpression": f"SET purged_at = :purged_at, keep_until = :keep_until REMOVE {', '.join(_GONE)}",
+        "UpdateExpression": (
+            "SET purged_at = :purged_at, purge_mark = :mark, keep_until = :keep_until"
+            f" REMOVE {', '.join(_GONE)}"
+        ),
         "ExpressionAttributeNames": {"#status": "status"},
         "ExpressionAttributeValues": {
             ":purged_at": {"S": timestamps.millis(purged_at)},
+            ":mark": {"S": mark},
             ":keep_until": {"N": str(keep_until)},
         },
     }
