@@ -106,7 +106,7 @@ class Service:
         patch = self.patch
         for module in (randomness, history_channels):
             patch.setattr(module, "chance", self.chance)
-        for name in ("expunge.table.retries", "expunge.deletions.candidates", "expunge.deletions.purging"):
+        for name in ("expunge.table.retries", "expunge.deletions.candidates"):
             patch.setattr(f"{name}.chance", self.chance)
         for module, name in ((soft_delete, "LIMIT"), (restoring, "LIMIT"), (purging, "ROWS")):
             patch.setattr(module, name, 2)

@@ -45,7 +45,8 @@ class Removing:
         """
         doubtful = list({id(row): row for row in self._in_doubt()}.values())
         if doubtful:
-            half = Deadline.within(max(0, self._deadline.to_answer() / 2))
+            last = self._deadline.for_reading_back()
+            half = last.at_most(last.to_start() / 2)
             pks = list(dict.fromkeys(row.found.pk for row in doubtful))
             found = read_back(self._store, pks, "pk, purge_mark", half)
             for row in doubtful:
