@@ -9,6 +9,7 @@ from expunge.events.bus import publish
 from expunge.events.changes import Change, StreamRecord, Unreadable, change
 from expunge.events.grouping import Event, grouped
 from expunge.telemetry import count, logger
+from expunge.tracebacks import unquoted
 
 
 def handler(event: Any, context: Context) -> dict[str, Any]:
@@ -18,12 +19,19 @@ def handler(event: Any, context: Context) -> dict[str, Any]:
     then published twice. A record that cannot be read is logged and counted, and holds up nothing.
     """
     with logger.append_context_keys(request_id=context.aws_request_id):
-        records: Sequence[StreamRecord] = event["Records"]
-        changes = _changes(records)
-        events = grouped(changes)
-        left = publish(events, Deadline(context.get_remaining_time_in_millis))
-        count("events", EventsPublished=len(events) - len(left), EventsLeft=len(left))
-        return {"batchItemFailures": _failures(changes, left)}
+        try:
+            return _publish(event["Records"], Deadline(context.get_remaining_time_in_millis))
+        except Exception as error:
+            logger.exception("Events were not published")
+            raise unquoted(error) from None
+
+
+def _publish(records: Sequence[StreamRecord], deadline: Deadline) -> dict[str, Any]:
+    changes = _changes(records)
+    events = grouped(changes)
+    left = publish(events, deadline)
+    count("events", EventsPublished=len(events) - len(left), EventsLeft=len(left))
+    return {"batchItemFailures": _failures(changes, left)}
 
 
 def _changes(records: Sequence[StreamRecord]) -> list[Change]:

@@ -13,6 +13,7 @@ from expunge.errors import PurgeUnderWay
 from expunge.settings import settings
 from expunge.table.store import store
 from expunge.telemetry import count, logger
+from expunge.tracebacks import unquoted
 
 LEFT_TO_ANOTHER_RUN: Final = {"purged": 0, "resumed": 0, "remaining": True}
 """The answer of a run that found another one at work, and did nothing."""
@@ -40,9 +41,9 @@ def handler(event: Any, context: Context) -> dict[str, Any]:
             logger.info("Another run is at work", extra={"until": other.until})
             count("purge", LeftToAnotherRun=1)
             return LEFT_TO_ANOTHER_RUN
-        except Exception:
+        except Exception as error:
             logger.exception("Purge failed")
-            raise
+            raise unquoted(error) from None
 
 
 def run(event: Any, context: Context) -> dict[str, Any]:

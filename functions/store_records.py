@@ -8,6 +8,7 @@ from expunge.errors import StoreError
 from expunge.intake import Body, take_in
 from expunge.table.store import store
 from expunge.telemetry import count, logger
+from expunge.tracebacks import unquoted
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -25,19 +26,26 @@ def handler(event: Any, context: Context) -> dict[str, Any]:
     nothing are not counted.
     """
     with logger.append_context_keys(request_id=context.aws_request_id):
-        texts = {each["messageId"]: each["body"] for each in event["Records"]}
-        deadline = Deadline(context.get_remaining_time_in_millis)
-        bodies, error = take_in(store(), texts, deadline)
-        _publish(bodies, error)
-        return {
-            **_failures(event, {body.id: body for body in bodies}),
-            "stored": sum(body.stored for body in bodies),
-            "rejected": [
-                {"itemIdentifier": body.id, "line": each.line, "reason": each.reason}
-                for body in bodies
-                for each in body.rejections
-            ],
-        }
+        try:
+            return _store(event, Deadline(context.get_remaining_time_in_millis))
+        except Exception as error:
+            logger.exception("Records were not stored")
+            raise unquoted(error) from None
+
+
+def _store(event: Any, deadline: Deadline) -> dict[str, Any]:
+    texts = {each["messageId"]: each["body"] for each in event["Records"]}
+    bodies, error = take_in(store(), texts, deadline)
+    _publish(bodies, error)
+    return {
+        **_failures(event, {body.id: body for body in bodies}),
+        "stored": sum(body.stored for body in bodies),
+        "rejected": [
+            {"itemIdentifier": body.id, "line": each.line, "reason": each.reason}
+            for body in bodies
+            for each in body.rejections
+        ],
+    }
 
 
 def _failures(event: Any, bodies: dict[str, Body]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from expunge.background.worker import carry_out
 from expunge.deadline import Context
 from expunge.table.store import store
 from expunge.telemetry import logger
+from expunge.tracebacks import unquoted
 
 
 def handler(event: Any, context: Context) -> dict[str, Any]:
@@ -26,6 +27,6 @@ def handler(event: Any, context: Context) -> dict[str, Any]:
         except MalformedTask as error:
             logger.error("A task is malformed", extra={"reason": str(error)})
             raise
-        except Exception:
+        except Exception as error:
             logger.exception("A task failed")
-            raise
+            raise unquoted(error) from None

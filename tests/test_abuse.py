@@ -249,6 +249,21 @@ def test_an_error_that_quotes_what_was_sent_or_read_is_logged_by_its_kind(
     assert MARK not in json.dumps(lines)
 
 
+def test_an_error_that_came_of_itself_is_logged_once(logged: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    twice = RuntimeError(MARK)
+    twice.__cause__ = KeyError()
+    twice.__cause__.__context__ = twice
+
+    def failing(*_: object) -> None:
+        raise twice
+
+    monkeypatch.setattr(store().client, "_make_api_call", failing)
+
+    assert call(delete_all).status == 500
+    [line] = [each["exception"] for each in logged() if "exception" in each]
+    assert line.count("builtins.RuntimeError") == line.count("builtins.KeyError") == 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("route", "handler"), ROUTES, ids=[route for route, _ in ROUTES])
 def test_every_call_answers_whatever_hurts(route: str, handler: Any) -> None:

@@ -3,6 +3,7 @@
 Nothing here may hold an API key, a token, a signature or message content.
 """
 
+import logging
 from collections.abc import Mapping
 
 from aws_lambda_powertools.logging import Logger
@@ -11,6 +12,9 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from expunge.tracebacks import Unquoted
 
 logger = Logger(logger_formatter=Unquoted())
+
+# It warns of headers that it cannot read, and quotes them: a provider may have sent back what it was sent.
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
 def count(family: str, **counts: int) -> None:

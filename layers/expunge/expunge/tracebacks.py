@@ -18,21 +18,40 @@ class Unquoted(LambdaPowertoolsFormatter):
         return "\n".join(_told(each) for each in reversed(list(_chain(ei[1]))))
 
 
+class Failed(Exception):
+    """Stands for an error whose words are not ours; says its kind."""
+
+
+def unquoted(error: Exception) -> Exception:
+    """Give what a function may raise for Lambda, which logs the words of what it gets."""
+    return error if _is_ours(error) else Failed(f"{_kind(error)}{_words(error)}")
+
+
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
+    told: set[int] = set()
+    # One that was raised twice can be what it came of.
+    while error is not None and id(error) not in told:
+        told.add(id(error))
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def _told(error: BaseException) -> str:
-    kind = type(error)
     frames = "".join(traceback.format_tb(error.__traceback__))
-    return f"{frames}{kind.__module__}.{kind.__qualname__}{_words(error)}"
+    return f"{frames}{_kind(error)}{_words(error)}"
+
+
+def _kind(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}"
+
+
+def _is_ours(error: BaseException) -> bool:
+    return type(error).__module__.startswith("expunge.")
 
 
 def _words(error: BaseException) -> str:
     """What may be repeated: our own words, or the code that AWS gave."""
-    if type(error).__module__.startswith("expunge."):
+    if _is_ours(error):
         return f": {error}"
     response = getattr(error, "response", None)
     code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
