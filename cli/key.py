@@ -138,9 +138,8 @@ def revoke(key_id: str, account: str | None, dynamodb_url: str, table: str) -> N
         click.echo(json.dumps(_shown(item)))
         return
     where = "there is" if account is None else f"the account {account!r} has"
-    raise click.ClickException(
-        f"{where} no key with the id {key_id!r}; `expunge key list` shows those there are"
-    )
+    # What was given is not repeated: it may be the key itself.
+    raise click.ClickException(f"{where} no key with that id; `expunge key list` shows those there are")
 
 
 def places(store: Store, account: str | None, key_id: str = "") -> Iterator[tuple[str, str]]:
