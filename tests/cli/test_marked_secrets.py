@@ -19,7 +19,7 @@ from cli.template import functions
 from expunge.settings import settings
 from expunge.table import keys
 from expunge.table.store import key
-from tests.cli.test_console import HOST, api, ask
+from tests.cli.browsing import HOST, api, ask
 from tests.cli.test_serve import serving
 from tests.marks import MARKS, Heard
 from tests.upstream import upstream
