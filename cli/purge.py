@@ -224,7 +224,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def _sentence(error: BaseException) -> str:
-    """Say what stands at the root of it, if that is something about DynamoDB; else what the function says."""
+    """Say what is wrong with DynamoDB, if that is the cause; else what the function says."""
     root = error
     while root.__cause__ is not None:
         root = root.__cause__

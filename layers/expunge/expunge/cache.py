@@ -15,7 +15,7 @@ V = TypeVar("V")
 
 
 class Cache(Generic[K, V]):
-    """Holds up to 1,000 answers, each for 50 s by the wall clock: it goes on while Lambda freezes us."""
+    """Holds up to 1,000 answers, each for 50 s of the wall clock, which goes on while Lambda freezes us."""
 
     def __init__(self) -> None:
         self._held: dict[K, tuple[V, float]] = {}

@@ -1,4 +1,4 @@
-"""Imported first by what runs in a function of its own; never by what others import into their programs."""
+"""What a Lambda function imports first, so that it starts quickly. Other programs must not import it."""
 
 import gc
 

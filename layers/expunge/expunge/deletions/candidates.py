@@ -5,9 +5,9 @@ to another by the time it is written, it is offered again, for that place.
 
 Identical requests at once all go for the oldest messages, one of them gets them, and the others would go for
 the next oldest and lose again. So a request that has lost messages looks further ahead, divides what it sees
-into stretches as long as its limit, and takes one of them at random. Those of identical requests are the
-same, so they mostly get all of one or nothing. What a request leaves out it keeps for later, so that in the
-end nothing is left out.
+into stretches as long as its limit, and takes one of them at random. Identical requests see the same
+stretches, so each of them mostly gets the whole of one or nothing of it. What a request leaves out it keeps
+for later, so that in the end nothing is left out.
 """
 
 from collections.abc import Callable, Iterator, Sequence

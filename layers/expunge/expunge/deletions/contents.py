@@ -20,7 +20,7 @@ _PAGE = 100
 """Versions that are listed and deleted at a time; S3 lists all keys that begin with the one that is meant."""
 
 _MOST_FAILURES = 3
-"""So many in a row, and S3 is not asked again."""
+"""After so many failures in a row, S3 is not asked again."""
 
 
 _REFUSALS = ("AccessDenied", "NoSuchBucket", "InvalidAccessKeyId", "MethodNotAllowed")

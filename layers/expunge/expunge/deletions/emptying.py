@@ -88,8 +88,9 @@ class Emptying:
     def empty(self, rows: Sequence[Due], write: Write, holds: Holds) -> Sequence[Due]:
         """Remove the rows and what they name; a row that is `left` says why. Raises StoreError.
 
-        `write` and this begin nothing once the holds by which the rows were chosen are out of date:
-        then those that may not be through are returned, to be decided on again.
+        Once the holds by which the rows were chosen are out of date, nothing more is begun, here or by
+        `write`. Rows that may not be done with by then are returned, so that the caller decides on them
+        again.
         """
         begun = [Begun(row) for row in rows if not self._left(row)]
         write(begun)

@@ -81,19 +81,19 @@ class Holds:
 
     @property
     def fresh(self) -> bool:
-        """Whether they need not be read again for what is decided now."""
+        """Whether they were read recently enough to decide by."""
         return timedelta(0) <= timestamps.now() - self.read_at < _FRESH
 
     def covers(self, pk: str) -> bool:
-        """Whether the message with that partition key is held, for all that the key tells.
+        """Whether the message with that partition key is held, as far as the key tells.
 
-        An inbound, outbound or linked message's does not tell its endpoint: it is held as well if that is
-        among `endpoints_of` its key.
+        The key of an inbound, outbound or linked message does not name its endpoint. Such a message is also
+        held if its endpoint is among `endpoints_of` the key.
         """
         return bool(self.places) and not self.places.isdisjoint(places_of(pk))
 
     def endpoints_of(self, pk: str) -> frozenset[str]:
-        """Endpoints, or linked accounts, whose messages are held, if the message with that key is theirs."""
+        """The held endpoints, or linked accounts, to which the message with that key may belong."""
         if not self.endpoints and not self.of_endpoints:
             return frozenset()
         family, account_id, message_id = _owner(pk)
@@ -156,7 +156,7 @@ def _owner(pk: str) -> tuple[str, str, str]:
 
 
 class InForce:
-    """The holds as all threads of a run know them, read again when they are needed and no longer fresh."""
+    """The holds, shared by all threads of a run: read again when somebody asks and they are not fresh."""
 
     def __init__(self, store: Store, deadline: Deadline) -> None:
         self._store = store

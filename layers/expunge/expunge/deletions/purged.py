@@ -9,9 +9,9 @@ from expunge.telemetry import count, logger
 class Purged(NamedTuple):
     """How many messages a run removed and dated anew, and how far it got.
 
-    `oldest` is when the first message that it found was or is due, None if it found none, those that are held
-    left out; `stopped` is why it did not go on until nothing was due; `held` are due, and wait for the end of
-    a hold.
+    `oldest` is when the first message that it found was or is due, None if it found none, not counting what
+    is held. `stopped` is why it did not go on until nothing was due. `held` counts messages that are due and
+    wait for the end of a hold.
     """
 
     removed: int

@@ -66,7 +66,7 @@ class Record:
     already: dict[str, str] = field(default_factory=dict)
     error: dict[str, str] | None = None
     took_some: bool = False
-    """Whether it has flagged messages, where their ids were not read."""
+    """Whether it has flagged any messages; tells so even if the record was read without their ids."""
     stored: bool = False
     """Whether the table has it."""
     revision: int = 0
@@ -74,7 +74,7 @@ class Record:
 
     @property
     def state(self) -> str:
-        """Give `progress` as callers are told it: time alone lets plans expire and functions end."""
+        """Give `progress` as callers are told it: by now a plan may have expired, or a function ended."""
         if self.progress is Progress.PLANNED and self.expired:
             return "expired"
         if self.progress is Progress.EXECUTING and not self.busy:
@@ -88,7 +88,7 @@ class Record:
 
     @property
     def restorable_until(self) -> str | None:
-        """Until when its messages can be restored; None if it has flagged none, as far as is known for good.
+        """Until when its messages can be restored; None if it is certain that it has flagged none.
 
         What a deletion of channel history flags is not counted.
         """
@@ -242,7 +242,10 @@ class Record:
         self.doubtful = set()
 
     def _update(self, store: Store, deadline: Deadline, condition: str, values: Item | None = None) -> bool:
-        """Whether the condition held; it must hold again after this very write, which may be repeated."""
+        """Write what has changed; False if the condition failed.
+
+        The condition must still hold after this write, because the write may be sent twice.
+        """
         attributes = self._changing() | {"revision": {"N": str(self.revision)}}
         gone = [name for name in ("busy_until", "doubtful", "problem") if name not in attributes]
         expression = "SET " + ", ".join(f"{name} = :{name}" for name in attributes)

@@ -1,4 +1,4 @@
-"""Removing messages that are due: a transaction for as many as the store takes, decided by the holds of now.
+"""Removing messages that are due: as many in a transaction as the store takes, and only what no hold covers.
 
 Nothing is sent that was decided by holds that were read too long ago.
 """
@@ -97,7 +97,7 @@ class Removing:
     def _commit(self, rows: Sequence[RowT], holds: Holds | None = None) -> Sequence[RowT]:
         """Write these in one transaction, and return those for which it was too large.
 
-        Or those that must be decided on again, because the holds by which they were are out of date.
+        If the holds by which they were chosen are out of date, return those that must be chosen anew.
         """
 
         def out_of_date() -> bool:

@@ -36,7 +36,7 @@ def answer(purged: Purged, resumed: int, *, sweeps_remain: bool) -> dict[str, An
 def oldest_due_age(purged: Purged, lease: Lease, began: datetime) -> float | None:
     """Seconds by which the oldest is late by the clock, whatever the event's time; None if nobody knows.
 
-    If nothing could be read, the oldest may have been due since an earlier run found nothing older.
+    If nothing could be read, it is counted from the time up to which an earlier run saw everything gone.
     """
     if purged.oldest is None and purged.stopped is None:
         return 0

@@ -27,7 +27,7 @@ _BY_WORKERS = "_by_workers"
 
 @dataclass(slots=True)
 class Run:
-    """A run's record. One that lacks `ended_at` is at work, or was killed."""
+    """A run's record. Without `ended_at` the run is at work, or it was killed."""
 
     started_at: str = field(default_factory=lambda: timestamps.millis(timestamps.now()))
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])

@@ -60,7 +60,7 @@ class Tally:
         return self._count["aside"] + (self.waiting.messages if counted is None else counted)
 
     def note_waiting(self, store: Store, deadline: Deadline) -> None:
-        """Note for later runs how many wait; if that fails, they count them, or the number is out of date."""
+        """Note for later runs how many wait. If that fails, they count anew or tell an old number."""
         number, look, looked = self._count["aside"], self.look, None
         if look is not None:
             look = look._replace(counted=look.counted + self._count["waiting"])
@@ -76,7 +76,7 @@ class Tally:
     def say_what_is_left(self) -> tuple[int, int]:
         """Log why contents were not removed, and of which deletions.
 
-        Give how many there are, and of how many of them it is no use to try again at once.
+        Return how many they are, and for how many of them it is no use to try again at once.
         """
         if self._left:
             extra = {"reasons": dict(self._left), "deletions": list(self._deletions)[:10]}

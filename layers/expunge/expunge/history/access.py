@@ -3,7 +3,7 @@
 Deciding takes at most two reads: the keyset, and the grants of an auth key. What was read is remembered for
 under a minute, so most requests need no read at all. A grant that was revoked, or a keyset that was switched
 off, stops working within 60 s. What was granted or switched on works at once: before a request is refused,
-the table is read again. Its signature and token are checked again only if the keyset has changed.
+the table is read again. A signature and a token are then checked again only if the keyset has changed.
 """
 
 import re

@@ -24,7 +24,7 @@ _PARTS = keys.CHANNEL_SHARDS
 
 
 class Search(NamedTuple):
-    """What is searched for in which channels of a keyset, and with which threads; in these parts if given."""
+    """Which messages to search for in which channels, and with which threads; only in `parts` if given."""
 
     store: Store
     pool: Executor

@@ -23,8 +23,8 @@ def commit(
 ) -> tuple[StoreError, list[RowT]] | None:
     """Write the rows, so many to a transaction; None when all of them are settled.
 
-    Else why not, and the rows that may have been written, or may yet be, because an answer is missing. When
-    it returns, nothing more is sent.
+    Otherwise returns why not, and the rows that may have been written, or may yet be, because an answer is
+    missing. When it returns, nothing more is sent.
     """
     transactions = [Transaction(rows[at : at + most]) for at in range(0, len(rows), most)]
     stop = Event()

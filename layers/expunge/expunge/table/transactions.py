@@ -97,10 +97,10 @@ class Transaction(Generic[RowT]):
 
     @contextmanager
     def _on_their_way(self, rows: list[RowT], give_up: Callable[[], bool]) -> Iterator[None]:
-        """Keep the account of unanswered attempts around one attempt.
+        """Note an attempt as unanswered before it is sent, and strike it out once there is an answer.
 
-        Whoever makes `give_up` true and then looks at `in_doubt` sees every attempt that was sent: an attempt
-        is put down first and asks then.
+        An attempt is noted first and asks `give_up` then. So whoever makes `give_up` true and looks at
+        `in_doubt` afterwards sees every attempt that was sent.
         """
         before = self._unanswered
 

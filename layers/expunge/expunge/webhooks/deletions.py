@@ -100,7 +100,7 @@ def _message(found: Standing) -> dict[str, str]:
 
 
 def _shown(name: str, value: Any) -> Any:
-    """Times to the millisecond, as everywhere, unless that would say another time."""
+    """Write times to the millisecond, as everywhere, unless that would cut something off."""
     if not name.endswith(("_after", "_before")):
         return value
     short = timestamps.millis(timestamps.parse(value))

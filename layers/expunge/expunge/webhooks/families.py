@@ -1,4 +1,4 @@
-"""The three families of webhook messages: what is the same in all of them is written once, elsewhere."""
+"""The three families of webhook messages, and in what they differ from each other."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ def conclude(call: Call[ApiKey], record: Record, shortfall: Shortfall | None, be
     error = None if shortfall is None else _partial_failure(deleted, shortfall)
     recorded = finish(call.store, record, error, call.request.deadline)
     if error is None and not recorded and call.claim is not None:
-        # A repetition could not give this answer, and would go on: so it is not given as the last word.
+        # Without its record, a repetition would go on instead of giving this answer: so it is not final.
         error = _partial_failure(deleted, Shortfall(Unavailable()))
     return Answer(_data(record), error, recorded=recorded)
 

@@ -55,7 +55,7 @@ class Form:
     """The parameters that one family's delete-all takes."""
 
     def __init__(self, statuses: Sequence[str], times: str, **others: Parameter) -> None:
-        """Have those of all families, whose `times` are called so, and others of its own."""
+        """Take the parameters that all families have, two of them named after `times`, and further ones."""
         self._statuses = statuses
         self._after, self._before = f"{times}_after", f"{times}_before"
         self.parameters: Mapping[str, Parameter] = {
