@@ -8,7 +8,7 @@ import pytest
 
 from expunge.http import auth
 from tests.deploy.recorder import Recorder
-from tests.world import KEY, OUTBOUND, PULL, Handler, RunningOut, World, call
+from tests.world import INBOUND, KEY, OUTBOUND, PULL, Handler, RunningOut, World, call
 
 Play = Callable[[Handler, World, Recorder, pytest.MonkeyPatch], object]
 
@@ -23,92 +23,76 @@ def repeated(handler: Handler, recorder: Recorder, **arguments: Any) -> None:
         assert call(handler, headers=refused, query="unknown=1", **arguments).status == 400
 
 
-def delete_inbound_messages(
-    handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch
+def _by_filter(
+    handler: Handler, recorder: Recorder, store: Callable[[int], str], path: Any = None, **filters: str
 ) -> None:
-    world.message(1)
+    store(1)
     with recorder.recording():
-        call(handler)
-        call(handler, query={"inbound_endpoint_id": "01935abc-0000-7000-8000-00000000000a"})
-    world.message(2)
-    with recorder.recording(lost="TransactWriteItems"):
-        assert call(handler, context=RunningOut(seconds=5)).data["deleted"] == 1
-    repeated(handler, recorder)
-
-
-def delete_pull_events(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
-    world.event(1)
-    path = {"id": PULL}
-    with recorder.recording():
-        call(handler, path=path, query={"event_type": "order.created"})
-    world.event(2)
+        call(handler, path=path)
+        call(handler, path=path, query=filters)
+    store(2)
     with recorder.recording(lost="TransactWriteItems"):
         assert call(handler, path=path, context=RunningOut(seconds=5)).data["deleted"] == 1
     repeated(handler, recorder, path=path)
 
 
+def _in_batch(handler: Handler, recorder: Recorder, message: str, path: Any = None) -> None:
+    body = {"message_ids": [message]}
+    with recorder.recording(lost="TransactWriteItems"):
+        call(handler, path=path, body=body, context=RunningOut(seconds=5))
+    with recorder.recording():
+        assert call(handler, path=path, body=body).data["already_deleted_count"] == 1
+    repeated(handler, recorder, path=path, body=body)
+
+
+def _one(handler: Handler, recorder: Recorder, **path: str) -> None:
+    with recorder.recording(lost="TransactWriteItems"):
+        call(handler, path=path, context=RunningOut(seconds=5))
+    with recorder.recording():
+        assert call(handler, path=path).data["already_deleted"] is True
+    repeated(handler, recorder, path=path)
+
+
+def delete_inbound_messages(
+    handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch
+) -> None:
+    _by_filter(handler, recorder, world.message, inbound_endpoint_id=INBOUND)
+
+
+def delete_pull_events(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
+    _by_filter(handler, recorder, world.event, {"id": PULL}, event_type="order.created")
+
+
 def delete_outbound_messages(
     handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch
 ) -> None:
-    world.outbound_message(1)
-    with recorder.recording():
-        call(handler)
-        call(handler, query={"endpoint_id": OUTBOUND})
-    world.outbound_message(2)
-    with recorder.recording(lost="TransactWriteItems"):
-        assert call(handler, context=RunningOut(seconds=5)).data["deleted"] == 1
-    repeated(handler, recorder)
+    _by_filter(handler, recorder, world.outbound_message, endpoint_id=OUTBOUND)
 
 
 def delete_inbound_message_batch(
     handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch
 ) -> None:
-    body = {"message_ids": [world.message(1)]}
-    with recorder.recording(lost="TransactWriteItems"):
-        call(handler, body=body, context=RunningOut(seconds=5))
-    with recorder.recording():
-        assert call(handler, body=body).data["already_deleted_count"] == 1
-    repeated(handler, recorder, body=body)
+    _in_batch(handler, recorder, world.message(1))
 
 
 def delete_outbound_message_batch(
     handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch
 ) -> None:
-    body = {"message_ids": [world.outbound_message(1)]}
-    with recorder.recording(lost="TransactWriteItems"):
-        call(handler, body=body, context=RunningOut(seconds=5))
-    with recorder.recording():
-        assert call(handler, body=body).data["already_deleted_count"] == 1
-    repeated(handler, recorder, body=body)
-
-
-def delete_inbound_message(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
-    path = {"message_id": world.message(1)}
-    with recorder.recording(lost="TransactWriteItems"):
-        call(handler, path=path, context=RunningOut(seconds=5))
-    with recorder.recording():
-        assert call(handler, path=path).data["already_deleted"] is True
-    repeated(handler, recorder, path=path)
-
-
-def delete_pull_event(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
-    path = {"id": PULL, "event_id": world.event(1)}
-    with recorder.recording(lost="TransactWriteItems"):
-        call(handler, path=path, context=RunningOut(seconds=5))
-    with recorder.recording():
-        assert call(handler, path=path).data["already_deleted"] is True
-    repeated(handler, recorder, path=path)
+    _in_batch(handler, recorder, world.outbound_message(1))
 
 
 def delete_pull_event_batch(
     handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch
 ) -> None:
-    body = {"message_ids": [world.event(1)]}
-    with recorder.recording(lost="TransactWriteItems"):
-        call(handler, path={"id": PULL}, body=body, context=RunningOut(seconds=5))
-    with recorder.recording():
-        assert call(handler, path={"id": PULL}, body=body).data["already_deleted_count"] == 1
-    repeated(handler, recorder, path={"id": PULL}, body=body)
+    _in_batch(handler, recorder, world.event(1), {"id": PULL})
+
+
+def delete_inbound_message(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
+    _one(handler, recorder, message_id=world.message(1))
+
+
+def delete_pull_event(handler: Handler, world: World, recorder: Recorder, _: pytest.MonkeyPatch) -> None:
+    _one(handler, recorder, id=PULL, event_id=world.event(1))
 
 
 def a_deletion(world: World, query: str = "") -> dict[str, str]:
