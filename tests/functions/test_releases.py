@@ -115,10 +115,10 @@ def test_however_many_are_held_what_is_due_goes_and_what_is_released_as_well_in_
 ) -> None:
     """Here those that wait for the end of a hold take longer to be looked through than a run has time."""
     monkeypatch.setattr(parking, "_FEW", 0)
-    for number in range(40):
+    for number in range(16):
         world.message(number, **DUE)
     hold_id = hold(world, account_id=ACCOUNT)
-    assert purge(clock)["held"] == 40
+    assert purge(clock)["held"] == 16
     query = store().client.query
 
     def slow(**arguments: Any) -> Any:
@@ -127,7 +127,7 @@ def test_however_many_are_held_what_is_due_goes_and_what_is_released_as_well_in_
         return query(**arguments)
 
     monkeypatch.setattr(store().client, "query", slow)
-    world.message(40, **DUE | {"account_id": "acc_2"})
+    world.message(16, **DUE | {"account_id": "acc_2"})
     assert handler({}, clock.invocation(120))["purged"] == 1
 
     release(world, hold_id)
