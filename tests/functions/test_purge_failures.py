@@ -157,7 +157,7 @@ def test_no_more_is_in_doubt_than_was_under_way_at_once(
     assert 1 <= failed.value.in_doubt <= 9
 
 
-def test_what_another_run_removed_meanwhile_is_not_counted(
+def test_what_another_run_removed_before_a_lost_write_was_repeated_is_not_counted(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.message(1, **deleted())
