@@ -1,4 +1,4 @@
-"""Several transactions at once: what becomes of the others when one of them fails."""
+"""Several transactions or reads at once: what becomes of the others when one of them fails."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,9 +7,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from expunge.deadline import Deadline
-from expunge.table import at_once
+from expunge.table import at_once, keys
 from expunge.table.store import store
-from tests.world import World
+from tests.world import ACCOUNT, World, message_id
 
 FORBIDDEN = ClientError(
     {"Error": {"Code": "AccessDeniedException"}, "ResponseMetadata": {"HTTPStatusCode": 400}},  # type: ignore[typeddict-item] # as much as is read
@@ -86,3 +86,22 @@ def test_a_failure_of_one_run_does_not_stop_the_next(sent: list[str]) -> None:
 
     assert commit("a", "b") is None
     assert sent == ["a", "b"]
+
+
+def test_what_cannot_be_read_back_keeps_nothing_else_from_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2, 3):
+        world.message(number)
+    pks = [keys.message("INBOUND", ACCOUNT, message_id(number)) for number in (1, 2, 3)]
+    read = store().client.batch_get_item
+
+    def fail_for_the_second(**arguments: Any) -> Any:
+        if pks[1] in str(arguments):
+            raise FORBIDDEN
+        return read(**arguments)
+
+    monkeypatch.setattr(at_once, "LIMIT", 1)
+    monkeypatch.setattr(store().client, "batch_get_item", fail_for_the_second)
+
+    assert at_once.read_back(store(), pks, "pk", Deadline.never()).keys() == {pks[0], pks[2]}
