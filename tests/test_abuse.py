@@ -8,8 +8,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from botocore.exceptions import ClientError
-from botocore.parsers import ResponseParserError
 
 from cli.template import functions
 from delete_channel_history import handler as delete_history
@@ -220,23 +218,11 @@ def test_the_longest_ids_of_the_longest_letters_fit_into_a_body() -> None:
     assert call(delete_batch, body={"message_ids": ["[" * 128] * 100}).data["not_found_count"] == 100
 
 
-REFUSED: Any = {
-    "Error": {"Code": "ValidationException", "Message": f"{MARK} is not valid"},
-    "ResponseMetadata": {"HTTPStatusCode": 400},
-}
-QUOTING = [
-    ClientError(REFUSED, "GetItem"),
-    ResponseParserError(f"Unable to parse response: {MARK}"),
-    KeyError(MARK),
-]
-
-
-@pytest.mark.parametrize("error", QUOTING, ids=[type(each).__name__ for each in QUOTING])
 def test_an_error_that_quotes_what_was_sent_or_read_is_logged_by_its_kind(
-    logged: Lines, monkeypatch: pytest.MonkeyPatch, error: Exception
+    logged: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(*_: object) -> None:
-        raise error
+        raise KeyError(MARK)
 
     monkeypatch.setattr(store().client, "_make_api_call", failing)
 
@@ -244,7 +230,7 @@ def test_an_error_that_quotes_what_was_sent_or_read_is_logged_by_its_kind(
 
     assert {reply.status for reply in replies} <= {404, 500, 503}
     lines = logged()
-    assert all(type(error).__name__ in line["exception"] for line in lines if line["level"] == "ERROR")
+    assert all("KeyError" in line["exception"] for line in lines if line["level"] == "ERROR")
     assert MARK not in json.dumps([reply.body for reply in replies])
     assert MARK not in json.dumps(lines)
 
