@@ -278,35 +278,28 @@ def history(world: World) -> Iterator[Case]:
     fields = {b"v": 2, b"t": int(time.time()), b"ttl": 60, b"res": {b"chan": {"ch": 8}}}
     handler = delete_channel_history.handler
     ours = {"sub_key": SUB_KEY, "channels": "ch"}
-    for what, first, second in (
-        ("history: another keyset's auth key", "granted", "unknown"),
+    now = int(time.time())
+    path = f"/v3/history/sub-key/{SUB_KEY}/channel/ch"
+    signed = signatures.message("DELETE", "pub-c-1", path, f"timestamp={now}")
+    of_another, of_nobody, own = (
+        issue(fields, secret_key).rstrip("=") for secret_key in ("sec-c-2", "sec-c-3", SECRET_KEY)
+    )
+    for what, name, (first, second) in (
+        ("another keyset's auth key", "auth", ("granted", "unknown")),
+        ("another keyset's token", "auth", (of_another, of_nobody)),
+        ("a token that is right but for its end", "auth", almost(own)),
         (
-            "history: another keyset's token",
-            issue(fields, "sec-c-2").rstrip("="),
-            issue(fields, "sec-c-3").rstrip("="),
+            "a signature that is right but for its end",
+            f"timestamp={now}&signature",
+            almost(signatures.sign(SECRET_KEY, signed)),
         ),
     ):
         yield (
-            what,
+            f"history: {what}",
             handler,
-            {"query": f"auth={first}", "path": ours},
-            {"query": f"auth={second}", "path": ours},
+            {"query": f"{name}={first}", "path": ours},
+            {"query": f"{name}={second}", "path": ours},
         )
-    yield (
-        "history: a token that is right but for its end",
-        handler,
-        *({"query": f"auth={each}", "path": ours} for each in almost(issue(fields, SECRET_KEY).rstrip("="))),
-    )
-    now = int(time.time())
-    signed = signatures.message(
-        "DELETE", "pub-c-1", f"/v3/history/sub-key/{SUB_KEY}/channel/ch", f"timestamp={now}"
-    )
-    shown = almost(signatures.sign(SECRET_KEY, signed))
-    yield (
-        "history: a signature that is right but for its end",
-        handler,
-        *({"query": f"timestamp={now}&signature={each}", "path": ours} for each in shown),
-    )
     there, nowhere = (ours | {"channels": each} for each in ("there", "nowhe"))
     yield of_path("history: a channel without permission", handler, there, nowhere)
 

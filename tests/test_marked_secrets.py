@@ -319,6 +319,7 @@ def answers_of_a_provider(service: Service) -> None:
 
 
 WORDS = " ".join(MARKS.values())
+SELDOM = (HTTPClientError, ResponseParserError)
 QUOTING = (
     ClientError(
         {
@@ -332,6 +333,16 @@ QUOTING = (
     KeyError(WORDS),
 )
 """Errors of AWS and its SDK that quote all that came in and all that is stored."""
+
+each_error = pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(
+            error, marks=pytest.mark.slow if isinstance(error, SELDOM) else (), id=type(error).__name__
+        )
+        for error in QUOTING
+    ],
+)
 
 
 def failing(first: int, error: Exception, does: Callable[[], object]) -> None:
@@ -358,7 +369,7 @@ def test_every_call_of_the_api_tells_no_more_than_it_may(service: Service) -> No
     assert service.heard.unheard(MARKS) == set()
 
 
-@pytest.mark.parametrize("error", QUOTING, ids=lambda error: type(error).__name__)
+@each_error
 def test_no_call_of_the_api_repeats_what_an_error_quotes(service: Service, error: Exception) -> None:
     again = {"idempotency-key": MARKS["idempotency key"]}
     queries: list[Any] = ["", *permitted(service)]
@@ -435,7 +446,7 @@ def queued(body: str) -> Any:
     return {"Records": [{"messageId": "1", "body": body, "eventSource": "aws:sqs"}]}
 
 
-@pytest.mark.parametrize("error", QUOTING, ids=lambda error: type(error).__name__)
+@each_error
 def test_what_a_function_raises_for_lambda_to_log_repeats_no_other_error(
     service: Service, error: Exception
 ) -> None:
