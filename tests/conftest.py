@@ -1,3 +1,4 @@
+import gc
 import json
 import os
 import re
@@ -59,6 +60,13 @@ class _ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc] # likewise
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """Say which tests go to which of the processes that run them."""
     return _ByWhatIsShared(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector leave alone what is there for good, and begin less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @pytest.fixture(autouse=True)
