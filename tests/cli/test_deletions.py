@@ -7,6 +7,7 @@ import pytest
 
 from delete_inbound_messages import handler as delete_all
 from expunge import timestamps
+from expunge.deletions import records
 from list_deletions import handler as list_deletions
 from tests.cli.undoing import complete, expunge, history_deleted
 from tests.clock import Clock
@@ -60,8 +61,26 @@ def test_deletions_are_listed_newest_first_of_one_owner_or_of_all(
     assert listed("--sub-key", SUB_KEY) == [third, first]
     assert listed("--account", ACCOUNT) == [second]
     assert listed() == [third, second, first]
+    _, lines, _ = expunge(capsys, "deletions")
+    owners = [(line.get("account_id"), line.get("sub_key")) for line in lines]
+    assert owners == [(None, SUB_KEY), (ACCOUNT, None), (None, SUB_KEY)]
     [told] = expunge(capsys, "deletions", second)[1]
     assert (told["account_id"], told["deleted"], told["state"]) == (ACCOUNT, 1, "done")
+
+
+def test_all_deletions_of_an_account_are_listed_however_many_pages_they_fill(
+    world: World, clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "_PAGE", 2)
+    world.api_key()
+    made = []
+    for number in range(5):
+        world.message(number)
+        made.append(call(delete_all).headers["x-request-id"])
+        clock.run(1)
+
+    _, lines, _ = expunge(capsys, "deletions", "--account", ACCOUNT)
+    assert [line["id"] for line in lines] == made[::-1]
 
 
 def test_an_account_that_is_called_like_a_keyset_sees_nothing_of_it(

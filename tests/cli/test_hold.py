@@ -13,8 +13,10 @@ from expunge.deletions import holding
 from expunge.deletions.covered import Covered
 from expunge.errors import HoldReleased, NotHoldable
 from expunge.table import keys
+from purge import handler as purge
 from tests.clock import Clock
-from tests.world import ACCOUNT, INBOUND, LINKED, PULL, SUB_KEY, World, message_id
+from tests.functions.bin import deleted
+from tests.world import ACCOUNT, INBOUND, LINKED, PULL, SUB_KEY, Context, World, message_id
 
 Capture = pytest.CaptureFixture[str]
 
@@ -154,10 +156,12 @@ def test_what_is_there_is_not_called_missing(world: World, capsys: Capture) -> N
     world.pull_endpoint()
     world.message(1)
     world.event(2)
+    world.outbound_message(3)
     world.linked_message()
     world.keyset()
     world.channel_messages("ch1", 10)
-    messages = [part for each in (message_id(1), message_id(2), LINKED) for part in ("--message", each)]
+    ids = (message_id(1), message_id(2), message_id(3), LINKED)
+    messages = [part for each in ids for part in ("--message", each)]
     for arguments in (
         ["--account", ACCOUNT, *messages],
         ["--account", ACCOUNT, "--endpoint", PULL, "--message", message_id(2)],
@@ -167,6 +171,15 @@ def test_what_is_there_is_not_called_missing(world: World, capsys: Capture) -> N
     ):
         assert hold("place", *arguments, "--reason", "case 12") == 0
         assert capsys.readouterr().err == ""
+
+
+def test_what_was_purged_is_called_missing(world: World, capsys: Capture) -> None:
+    world.api_key()
+    world.message(1, **deleted(timestamps.now() - timedelta(days=1)))
+    assert purge({}, Context())["purged"] == 1
+
+    assert hold("place", "--account", ACCOUNT, "--message", message_id(1), "--reason", "case 12") == 0
+    assert f"there is no message {message_id(1)} yet" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
