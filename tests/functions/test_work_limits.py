@@ -63,8 +63,11 @@ def test_a_run_and_its_workers_together_remove_as_many_as_one_run_may_and_say_so
     assert queue.take() == []
     [run] = runs.newest(due.store, Deadline.never())
     assert (run["purged"], run["stopped"]) == (10, "as many as one run may remove")
-    lines = map(json.loads, capsys.readouterr().out.splitlines())
-    assert [1] in [line.get("StoppedAtLimit") for line in lines]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["family"] for line in lines if line.get("StoppedAtLimit") == [1]} == {"purge"}
+    counted = [(line["Purged"], line["DatedAnew"], line["ContentLeft"]) for line in lines if "Purged" in line]
+    assert sum(count for [count], _, _ in counted) == 10
+    assert {(*anew, *left) for _, anew, left in counted} == {(0, 0)}
 
     clock.run(300)
     purge({}, clock.invocation(270))
