@@ -382,6 +382,7 @@ def test_no_call_of_the_api_repeats_what_an_error_quotes(service: Service, error
     assert service.leaks() == set()
 
 
+@pytest.mark.slow
 def test_what_comes_in_by_queue_stream_and_schedule_tells_no_more_than_it_may(service: Service) -> None:
     lines_of_the_queue(service)
     successes(service)
@@ -446,6 +447,7 @@ def queued(body: str) -> Any:
     return {"Records": [{"messageId": "1", "body": body, "eventSource": "aws:sqs"}]}
 
 
+@pytest.mark.slow
 @each_error
 def test_what_a_function_raises_for_lambda_to_log_repeats_no_other_error(
     service: Service, error: Exception

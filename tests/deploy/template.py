@@ -5,16 +5,16 @@ from functools import cache
 from typing import Any
 
 import pytest
-from samtranslator.translator.transform import transform  # type: ignore[import-untyped] # it has no types
-from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped] # it has no types
 
-from cli.template import TEMPLATE
+from cli.template import TEMPLATE, functions
 
 EVENTS = TEMPLATE.parent / "events"
 
 
 @cache
 def template() -> dict[str, Any]:
+    from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped] # noqa: PLC0415 - slow to import
+
     parsed: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
     return parsed
 
@@ -22,6 +22,8 @@ def template() -> dict[str, Any]:
 @cache
 def transformed() -> dict[str, Any]:
     """What CloudFormation makes of it before it deploys, parameters at their defaults."""
+    from samtranslator.translator.transform import transform  # type: ignore[import-untyped] # noqa: PLC0415 - likewise
+
     source = deepcopy(template())
     # As after packaging: the transformation takes no folders.
     source["Globals"]["Function"]["CodeUri"] = "s3://bucket/functions"
@@ -45,5 +47,4 @@ def resources(kind: str) -> dict[str, dict[str, Any]]:
 
 def lambda_functions() -> dict[str, str]:
     """The handler's module of each function."""
-    kind = "AWS::Serverless::Function"
-    return {name: each["Handler"].rpartition(".")[0] for name, each in resources(kind).items()}
+    return {each.name: each.module for each in functions()}
