@@ -30,8 +30,8 @@ def content_bucket_option(command: Command) -> Command:
         envvar="CONTENT_BUCKET",
         default="",
         callback=_check,
-        help="The S3 bucket of contents that records name by content_url, and from which they are deleted; "
-        "without it, none may.",
+        help="The S3 bucket that a record's content_url may name, and from which contents are deleted; "
+        "without it, no record may have a content_url, and no content in S3 is deleted.",
     )(command)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import click
 
 from cli.form import check_first_use
-from cli.template import default_table_name, table_definition
+from cli.template import default_table_name, table_definition, time_to_live
 from expunge.deadline import Deadline
 from expunge.errors import StoreError
 
@@ -96,6 +96,11 @@ def create_table(client: "DynamoDBClient", name: str, *, stream: bool = True) ->
             created = True
     client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
     return created
+
+
+def let_expire(client: "DynamoDBClient", name: str) -> None:
+    """Have the engine remove what is over by its own date, as the template has it."""
+    client.update_time_to_live(TableName=name, TimeToLiveSpecification=time_to_live())  # type: ignore[arg-type]
 
 
 def check_url(_context: click.Context, _option: click.Parameter, url: str | None) -> str | None:

@@ -14,7 +14,7 @@ import click
 from cli import demo, log, server, stand_in
 from cli.console.application import About, Console
 from cli.contents import content_bucket_option, create_bucket
-from cli.dynamodb import check_url, client, create_table
+from cli.dynamodb import check_url, client, create_table, let_expire
 from cli.embedded import Embedded
 from cli.environment import environment
 from cli.invoke import Invoker, Nursery, starting_at_once
@@ -134,9 +134,13 @@ def serve(  # noqa: PLR0913 - an argument an option
             )
         parts["the nursery of sandboxes"] = nursery = stack.enter_context(closing(Nursery()))
         store = client(dynamodb_url)
-        if embedded and content_bucket and not os.environ.get("AWS_ENDPOINT_URL_S3"):
+        with_bucket = embedded and content_bucket and not os.environ.get("AWS_ENDPOINT_URL_S3")
+        if with_bucket:
             create_bucket(dynamodb_url, content_bucket)
-        if create_table(store, default_table_name()) and embedded and not no_demo:
+        created = create_table(store, default_table_name())
+        if created or embedded:  # records that were kept may be of a time when nothing expired
+            let_expire(store, default_table_name())
+        if created and embedded and not no_demo:
             files = [*files, demo.RECORDS]  # only once, where the records are kept
         _fill(store, files, content_bucket)
         shards = shards_of(store, dynamodb_url, default_table_name())
@@ -147,6 +151,8 @@ def serve(  # noqa: PLR0913 - an argument an option
             click.echo(demo.greeting(url, dynamodb_url))
         elif embedded:
             click.echo(demo.dynamodb_line(dynamodb_url))
+        if with_bucket:
+            click.echo(f"S3 listens on {dynamodb_url} too, with the bucket {content_bucket}.")
         click.echo(f"expunge listening on {url}")
         chosen = {"CONTENT_BUCKET": content_bucket}
         chosen |= {} if retention_days is None else {"RETENTION_DAYS": str(retention_days)}

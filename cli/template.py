@@ -131,6 +131,12 @@ def table_definition(name: str | None = None, template: Path = TEMPLATE) -> dict
     return {"TableName": name or properties["TableName"], **arguments}
 
 
+def time_to_live(template: Path = TEMPLATE) -> dict[str, Any]:
+    """What boto3's ``update_time_to_live`` is to set of the table."""
+    _, properties = next(_resources(template, "AWS::DynamoDB::Table"))
+    return dict(properties["TimeToLiveSpecification"])
+
+
 def table_tags(template: Path = TEMPLATE) -> dict[str, str]:
     """Return the tags of the table."""
     _, properties = next(_resources(template, "AWS::DynamoDB::Table"))

@@ -25,7 +25,7 @@ from cli.environment import environment
 from cli.gateway import Message, Receive, Send
 from cli.main import COMMANDS, run
 from cli.server import listen, serve
-from cli.template import Function
+from cli.template import Function, default_table_name
 
 EXPUNGE = [sys.executable, "-c", "from cli.main import main; main()"]
 ANY_PORTS = ["--port", "0", "--dynamodb-port", "0"]
@@ -99,6 +99,14 @@ def test_serve_answers_over_http_and_stops_cleanly_on_a_signal() -> None:
 
 
 @pytest.mark.slow
+def test_what_is_over_by_its_date_expires_as_the_template_has_it() -> None:
+    with serving("--no-demo") as served:
+        [url] = re.findall(r"DynamoDB listens on (\S+)", "".join(served.greeting))
+        told = client(url).describe_time_to_live(TableName=default_table_name())
+    expected = {"TimeToLiveStatus": "ENABLED", "AttributeName": "keep_until"}
+    assert told["TimeToLiveDescription"] == expected
+
+
 def test_a_page_of_any_origin_may_delete_channel_history_as_the_template_has_it() -> None:
     page = {"Origin": "https://page.example"}
     with (

@@ -34,6 +34,7 @@ def test_what_is_purged_is_gone_from_the_embedded_s3(tmp_path: Path) -> None:
     )
     with serving("--no-demo", "--content-bucket", NAME, "--purge-every", "1") as served:
         url = served.greeting[0].split()[3]
+        assert served.greeting[1] == f"S3 listens on {url} too, with the bucket {NAME}.\n"
         bucket = Bucket(connection(url, "s3"))
         for key in (*KEYS, "in/10", "b"):
             bucket.put(key, versions=2)

@@ -305,7 +305,8 @@ def parse(line: bytes, content_bucket: str | None = "") -> Record:
     record = _record(fields)
     url = record.content_url if isinstance(record, Message) else ""
     if url and content_bucket is not None and content_urls.key_in(content_bucket, url) is None:
-        raise BadLine(f"content_url must be {IN_BUCKET}", "content_url")
+        lacking = "" if content_bucket else ", and none is set"
+        raise BadLine(f"content_url must be {IN_BUCKET}{lacking}", "content_url")
     return record
 
 
