@@ -16,7 +16,7 @@ from cli.dynamodb import client as connect
 from cli.dynamodb import explain, soon, store_options
 from cli.environment import environment
 from cli.hold import by_option
-from cli.listing import Columns, Format, format_option, print_rows
+from cli.listing import Columns, Format, format_option, number, print_rows
 from cli.progress import bar, stoppable, watched
 from cli.sandbox import Context
 from cli.template import functions
@@ -36,6 +36,8 @@ COLUMNS: Final[Columns] = {
     "started (UTC)": "started_at",
     "ended (UTC)": "ended_at",
     "purged": "purged",
+    "in doubt": "in_doubt",
+    "content left": "content_left",
     "resumed": "resumed",
     "held": "held",
     "remaining": "remaining",
@@ -67,7 +69,8 @@ def _check_time(_context: click.Context, _option: click.Parameter, text: str | N
     metavar="DAYS",
     type=click.IntRange(0, 3650),
     show_default="the default in template.yaml",
-    help="What was deleted later than so many days ago stays, even if it is due by its own date.",
+    help="What was deleted later than so many days ago stays, even if it is due by its own date, which is "
+    "then put off for good. For a stack, its RetentionDays.",
 )
 @click.option(
     "--tombstone-days",
@@ -96,7 +99,7 @@ def purge(  # noqa: PLR0913 - click passes them by name
     Prints how many messages were purged and how many background deletions resumed. Where time ran out, after
     as long as the function has in AWS, "remaining" is true: the same command continues. It is true as well
     where another run is at work: this one then leaves the work to it. "held" counts what is due but kept by
-    holds.
+    holds, "content_left" what is still there because its content in S3 is.
     """
     if ctx.invoked_subcommand is not None:
         _hand_on(ctx, ctx.invoked_subcommand, {"dynamodb_url": dynamodb_url, "table": table})
@@ -108,7 +111,18 @@ def purge(  # noqa: PLR0913 - click passes them by name
     for name, days in (("RETENTION_DAYS", retention_days), ("TOMBSTONE_DAYS", tombstone_days)):
         if days is not None:
             settings[name] = str(days)
-    click.echo(json.dumps(_invoke(event, settings, dynamodb_url)))
+    told = _invoke(event, settings, dynamodb_url)
+    click.echo(json.dumps(told))
+    if told.get("content_left"):
+        click.echo(f"expunge: {_what_stays(told['content_left'], content_bucket)}", err=True)
+
+
+def _what_stays(count: int, content_bucket: str) -> str:
+    """Say of messages whose content is in S3 why they are still there."""
+    them = f"{number(count, 'message')} not removed, whose content is in S3"
+    if not content_bucket:
+        return f"{them}: name its bucket with --content-bucket."
+    return f"{them}: it is in another bucket than {content_bucket}, or S3 did not remove it."
 
 
 def _hand_on(ctx: click.Context, command: str, store: Mapping[str, str]) -> None:

@@ -137,6 +137,25 @@ def test_the_retention_in_force_can_be_given(
     assert json.loads(capsys.readouterr().out) == {"purged": purged, "resumed": 0, "remaining": False}
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ([], "name its bucket with --content-bucket"),
+        (["--content-bucket", "other"], "it is in another bucket than other, or S3 did not remove it"),
+    ],
+)
+def test_what_stays_because_of_its_content_in_s3_is_said(
+    world: World, capsys: pytest.CaptureFixture[str], options: list[str], why: str
+) -> None:
+    world.message(1, **DELETED)
+    world.name_content(world.items()[0]["pk"], "s3://contents/1")
+
+    assert purge(*options) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["content_left"] == 1
+    assert err == f"expunge: 1 message not removed, whose content is in S3: {why}.\n"
+
+
 def test_another_run_at_work_is_named_as_the_reason_for_doing_nothing(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

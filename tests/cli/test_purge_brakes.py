@@ -1,13 +1,14 @@
 """`expunge purge pause`, `resume`, `status`, `--dry-run` and `history`, and a run that has removed enough."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from cli.main import run
 from expunge.deadline import Deadline
-from expunge.deletions import brakes, holding, purging
+from expunge.deletions import brakes, holding, purging, runs
 from expunge.deletions.covered import Covered
 from expunge.settings import purge_stops_above, settings
 from expunge.table.store import store
@@ -163,6 +164,44 @@ def test_what_each_run_did_is_shown_newest_first(world: World, capsys: Capture) 
     assert len(capsys.readouterr().out.splitlines()) == 1
     items = world.store.client.scan(TableName=world.store.table)["Items"]
     assert sum("keep_until" in item and item["pk"]["S"] == "PURGE_RUN" for item in items) == 2
+
+
+def test_what_a_run_left_because_of_its_content_is_shown_of_that_run(world: World, capsys: Capture) -> None:
+    world.message(1, **DUE)
+    world.name_content(world.items()[0]["pk"], "s3://contents/1")
+    purge(capsys)
+    runs.Run().end(world.store, Deadline.never(), {"purged": 5, "in_doubt": 2, "remaining": False}, None)
+    runs.Run().end(world.store, Deadline.never(), {"purged": 6, "remaining": False}, None)
+
+    assert run(["purge", "history", "--dynamodb-url", "aws"]) == 0
+    told = list(map(json.loads, capsys.readouterr().out.splitlines()))
+    assert [(each.get("in_doubt"), each.get("content_left")) for each in told] == [
+        (None, None),
+        (2, None),
+        (None, 1),
+    ]
+    assert run(["purge", "history", "--format", "table", "--dynamodb-url", "aws"]) == 0
+    heading, _, *rows = filter(str.strip, capsys.readouterr().out.splitlines())
+    assert re.split(r"  +", heading.strip())[2:] == [
+        "purged",
+        "in doubt",
+        "content left",
+        "resumed",
+        "held",
+        "remaining",
+    ]
+    numbers = [[int(word) for word in row.split() if word.isdigit()] for row in rows[:3]]
+    assert numbers == [[6, 0, 0], [5, 2, 0, 0], [0, 1, 0, 0]]
+
+
+def test_a_table_of_runs_that_left_nothing_has_no_columns_for_it(world: World, capsys: Capture) -> None:
+    world.message(1, **DUE)
+    purge(capsys)
+
+    assert run(["purge", "history", "--format", "table", "--dynamodb-url", "aws"]) == 0
+    heading = capsys.readouterr().out
+    assert "in doubt" not in heading
+    assert "content left" not in heading
 
 
 @pytest.mark.usefixtures("world")

@@ -44,12 +44,15 @@ function paused({ paused: stopped, since, by }) {
 
 function history(runs) {
   const number = (name) => (row) => String(row[name] ?? "–");
+  const ifAny = (heading, name) => (runs.some((row) => row[name]) ? [[heading, number(name), "number"]] : []);
   return table(
     "Runs, newest first",
     [
       ["Started", (row) => time(row.started_at)],
       ["Ended", (row) => time(row.ended_at)],
       ["Purged", number("purged"), "number"],
+      ...ifAny("In doubt", "in_doubt"),
+      ...ifAny("Content left", "content_left"),
       ["Resumed", number("resumed"), "number"],
       ["Held", number("held"), "number"],
       ["More left", (row) => (row.remaining === undefined ? datum("") : row.remaining ? "yes" : "no")],

@@ -20,6 +20,7 @@ KEPT: Final = timedelta(days=400)
 _PATIENCE = 10.0
 
 _NUMBERS = ("purged", "resumed", "held")
+_IF_ANY = ("in_doubt", "content_left")
 
 # What workers count in the record of a run, beside what the run itself writes.
 _BY_WORKERS = "_by_workers"
@@ -44,7 +45,7 @@ class Run:
     def end(self, store: Store, deadline: Deadline, result: Mapping[str, Any], stopped: str | None) -> None:
         """Write how it ended: what it answers, and why it did not go on until nothing was due."""
         told = {name: result.get(name, 0) for name in (*_NUMBERS, "remaining")}
-        told |= {"in_doubt": result["in_doubt"]} if "in_doubt" in result else {}
+        told |= {name: result[name] for name in _IF_ANY if name in result}
         told |= {} if stopped is None else {"stopped": stopped}
         self._write(store, deadline, ended_at=timestamps.millis(timestamps.now()), **told)
 
@@ -106,7 +107,7 @@ def newest(store: Store, deadline: Deadline) -> Iterator[dict[str, Any]]:
 
 def _told(item: Item) -> dict[str, Any]:
     told: dict[str, Any] = {name: item[name]["S"] for name in ("started_at", "ended_at") if name in item}
-    for name in (*_NUMBERS, "in_doubt"):
+    for name in (*_NUMBERS, *_IF_ANY):
         numbers = [int(item[each]["N"]) for each in (name, f"{name}{_BY_WORKERS}") if each in item]
         if numbers and (name in _NUMBERS or any(numbers)):
             told[name] = sum(numbers)
