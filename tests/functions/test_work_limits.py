@@ -36,9 +36,9 @@ def at_most_ten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     deployment.purge_stops_above.cache_clear()
 
 
-def after_three(clock: Clock) -> None:
+def after_three(clock: Clock, in_doubt: int = 0) -> None:
     """A scheduled run that had time for three messages, which the world no longer shows."""
-    purged = Purged(3, 0, DELETED["purge_at"], OutOfTime())
+    purged = Purged(3, 0, DELETED["purge_at"], OutOfTime(), in_doubt=in_doubt)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("expunge.background.scheduled.remove_due", lambda *_: purged)
         assert purge({}, clock.invocation(270))["purged"] == 3
@@ -72,6 +72,15 @@ def test_a_run_and_its_workers_together_remove_as_many_as_one_run_may_and_say_so
     clock.run(300)
     purge({}, clock.invocation(270))
     assert sum(done(body)["purged"] for body in queue.take()) == MESSAGES - 7
+
+
+@pytest.mark.usefixtures("at_most_ten")
+def test_workers_remove_no_more_than_is_left_if_all_is_gone_that_the_run_is_not_sure_of(
+    due: World, queue: Queue, clock: Clock
+) -> None:
+    after_three(clock, in_doubt=2)
+
+    assert sum(done(body)["purged"] for body in queue.take()) == purged(due) == 10 - 3 - 2
 
 
 @pytest.mark.usefixtures("at_most_ten")

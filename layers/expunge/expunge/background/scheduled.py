@@ -80,7 +80,8 @@ class _Scheduled:
         """Have others do what there was no time for."""
         due = purged.oldest if purging and isinstance(purged.stopped, (OutOfTime, Throttled)) else None
         time_was_up = swept.remaining and self._sweeping.for_searching().to_start() <= 0
-        self._others.hand_over(due, self._began, purged.removed, self._deadline, sweeping=time_was_up)
+        gone = purged.removed + purged.in_doubt
+        self._others.hand_over(due, self._began, gone, self._deadline, sweeping=time_was_up)
 
     def _tell(self, lease: Lease, swept: Resumed, purged: Purged) -> dict[str, Any]:
         """Leave a record, a log line and metrics, and give the answer. Raises PurgeFailed."""

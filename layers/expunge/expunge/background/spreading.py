@@ -88,7 +88,7 @@ class Spreading:
         """Have others carry out what a run that began at `since` had no time for, if there is a queue.
 
         `oldest` is when the first message was due, None if the run got through all that are due; `sweeping`
-        tells whether sweeps are left, and `removed` how many messages the run itself has removed.
+        tells whether sweeps are left, and `removed` how many messages the run itself may have removed.
         Raises no StoreError: if the store fails, the next run goes on.
         """
         if not work_queue() or not (oldest or sweeping):
@@ -102,7 +102,7 @@ class Spreading:
 
     def _spread(self, left: Left, since: str, deadline: Deadline, removed: int = 0) -> None:
         """Begin a round with tasks for all that is left; a sweep that was there before is divided."""
-        asker = Asker(self.run, self.most - removed if self.most else None)
+        asker = Asker(self.run, max(0, self.most - removed) if self.most else None)
         new = rounds.begin(self.store, deadline, asker)
         keysets: defaultdict[str, list[tasks.Task]] = defaultdict(list)
         for place in left.sweeps:
