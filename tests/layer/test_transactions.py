@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutErr
 from expunge.chance import chance
 from expunge.deadline import Deadline
 from expunge.errors import OutOfTime, Throttled, Unavailable
-from expunge.table.store import Store
+from expunge.table.store import Store, key
 from expunge.table.transactions import Transaction
 from tests.world import RunningOut, World
 
@@ -294,3 +294,21 @@ def test_nothing_is_begun_when_time_is_up_or_others_have_failed(
         assert [row.name for row in transaction.open] == ["a"]
         assert transaction.in_doubt == []
     assert sent.items == []
+
+
+def test_whoever_looks_while_an_answer_is_taken_in_sees_each_row_as_written_or_in_doubt(store: Store) -> None:
+    seen: list[bool] = []
+
+    class Watched(Row):
+        def writes(self, table: str) -> Sequence[dict[str, Any]]:
+            return [{"Put": {"TableName": table, "Item": key(self.name, "MESSAGE")}}]
+
+        def committed(self) -> None:
+            seen.append(self in transaction.in_doubt)
+            super().committed()
+
+    transaction = Transaction([Watched("a"), Watched("b")])
+    transaction.commit(store, Deadline.never(), lambda: False)
+
+    assert seen == [True, True]
+    assert transaction.in_doubt == []

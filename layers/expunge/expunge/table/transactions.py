@@ -82,6 +82,9 @@ class Transaction(Generic[RowT]):
                         TransactItems=[entry for each in entries for entry in each],  # type: ignore[misc]
                         ClientRequestToken=token,
                     )
+                    # Before it is struck out: whoever looks meanwhile sees each row as written or in doubt.
+                    for row in rows:
+                        row.committed()
             except FAILURES as error:
                 refused, conflicting, hopeless = _told_apart(rows, entries, error)
                 self.open = _without(self.open, refused)
@@ -91,8 +94,6 @@ class Transaction(Generic[RowT]):
                 if not refused and not conflicting:
                     retry.failed(error)
             else:
-                for row in rows:
-                    row.committed()
                 self.open = _without(self.open, rows)
 
     @contextmanager
