@@ -4,6 +4,7 @@ Its key goes out in the query of a listing and in the body of a deletion, never 
 the way might take `..` or `%` for something else.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Literal
 
@@ -45,30 +46,36 @@ class Contents:
             return ContentLeft("S3 did not do its part", stays=self._refused)
         return None
 
-    def remove(self, url: str, deadline: Deadline) -> None:
+    def remove(self, url: str, deadline: Deadline, may: Callable[[], bool] = lambda: True) -> bool:
         """Remove an object, all of its versions and what marks it as deleted; nothing if it is gone.
 
-        Raises ContentLeft, OutOfTime. What is left then is removed by a repetition.
+        Nothing is sent any more once `may` says no; then False is returned. Raises ContentLeft, OutOfTime.
+        What is left is removed by a repetition.
         """
         refusal = self.refusal(url)
         if refusal is not None:
             raise refusal
         try:
-            self._remove(str(key_in(self._bucket, url)), deadline)
+            removed = self._remove(str(key_in(self._bucket, url)), deadline, may)
         except FAILURES as error:
             self._failures += 1
             code = getattr(error, "response", {}).get("Error", {}).get("Code")
             self._refused = code in _REFUSALS
             raise ContentLeft(code or type(error).__name__, stays=self._refused) from error
         self._failures = 0
+        return removed
 
-    def _remove(self, key: str, deadline: Deadline) -> None:
-        more = True
-        while more:
+    def _remove(self, key: str, deadline: Deadline, may: Callable[[], bool]) -> bool:
+        while may():
             # Always the first ones: what was deleted is not listed any more.
             versions, more = self._versions(key, deadline)
+            if versions and not may():
+                return False
             if versions:
                 self._delete(versions, deadline)
+            if not more:
+                return True
+        return False
 
     def _versions(self, key: str, deadline: Deadline) -> tuple[list[dict[str, str]], bool]:
         """Versions of that very key, which comes first of all that begin with it; whether there are more."""

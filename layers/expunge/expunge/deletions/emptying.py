@@ -95,7 +95,7 @@ class Emptying:
         begun = [Begun(row) for row in rows if not self._left(row)]
         write(begun)
         erased = [each.due for each in begun if each.done]
-        gone = list(self._pool.map(lambda row: holds.usable and self._remove(row), erased))
+        gone = list(self._pool.map(lambda row: self._remove(row, holds), erased))
         write([Ended(row) for row, yes in zip(erased, gone, strict=True) if yes])
         return [] if holds.usable else [row for row in rows if not row.removed and row.left is None]
 
@@ -107,9 +107,9 @@ class Emptying:
         row.left = self._contents.refusal(row.content_url or "")
         return row.left is not None
 
-    def _remove(self, row: Due) -> bool:
+    def _remove(self, row: Due, holds: Holds) -> bool:
         try:
-            self._contents.remove(row.content_url or "", self._deadline)
+            return self._contents.remove(row.content_url or "", self._deadline, lambda: holds.usable)
         except ContentLeft as error:
             row.left = error
-        return row.left is None
+            return False
