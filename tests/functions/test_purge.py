@@ -19,7 +19,19 @@ from tests.world import ACCOUNT, INBOUND, SUB_KEY, World, call
 
 if TYPE_CHECKING:
     from expunge.deletions.purged import Purged
-from tests.functions.bin import NOTHING, NOW, both, deleted, left, pk, purge, refuse, scheduled, set_fields
+from tests.functions.bin import (
+    NOTHING,
+    NOW,
+    Logged,
+    both,
+    deleted,
+    left,
+    pk,
+    purge,
+    refuse,
+    scheduled,
+    set_fields,
+)
 
 
 def test_where_nothing_is_due_nothing_is_done(world: World) -> None:
@@ -213,3 +225,21 @@ def test_background_deletions_take_at_most_half_the_time(
     purge()
 
     assert left == [14.5]
+
+
+@pytest.mark.parametrize("broken", ["REMOVE purge_at", "SET deleted_at = :text", "SET purge_at = :text"])
+def test_flags_that_cannot_be_read_keep_their_own_message_and_no_other(
+    world: World, logged: Logged, broken: str
+) -> None:
+    for number in range(3):
+        world.message(number, **deleted())
+    values: Any = {"ExpressionAttributeValues": {":text": {"S": "yesterday"}}} if ":text" in broken else {}
+    key = {"pk": {"S": pk(1)}, "sk": {"S": keys.MESSAGE}}
+    world.store.client.update_item(TableName=world.store.table, Key=key, UpdateExpression=broken, **values)
+
+    assert purge(scheduled() | {"dry_run": True})["due"] == 2
+    assert purge()["purged"] == 2
+    assert left(world) == both(1)
+    assert [line["message"] for line in logged() if line.get("level") == "ERROR"] == [
+        "A message has flags that cannot be read: `expunge check` says which one"
+    ]

@@ -17,6 +17,7 @@ from expunge.table import keys
 from expunge.table.flags import tombstone
 from expunge.table.search import Found
 from expunge.table.store import Item, key
+from expunge.telemetry import logger
 
 TOMBSTONE_DAYS = 35
 """Days that a purged message is remembered, unless a deployment says otherwise."""
@@ -131,7 +132,8 @@ class Due:
     def refused(self, found: Item | None) -> None:
         """Leave it: to be dated anew if the retention in force keeps it, or because it has content in S3.
 
-        If it was removed by an earlier attempt, whose answer got lost, that is noted.
+        If it was removed by an earlier attempt, whose answer got lost, that is noted. If its flags cannot be
+        read, it keeps no other message from being removed.
         """
         if not found:
             return
@@ -139,8 +141,16 @@ class Due:
             self.committed()
         if "deleted_at" not in found:
             return
+        try:
+            self._keep(found)
+        except (KeyError, ValueError):
+            logger.error("A message has flags that cannot be read: `expunge check` says which one")
+
+    def _keep(self, found: Item) -> None:
+        """Find out why it stays. Raises KeyError or ValueError if its flags cannot be read."""
         deleted_at = found["deleted_at"]["S"]
         purge_at = max(found["purge_at"]["S"], self.rule.purge_at(deleted_at))
+        timestamps.parse(purge_at)
         if "erased_at" not in found and purge_at > self.rule.due_until:
             self.anew = DatedAnew(self.found, deleted_at, purge_at)
         elif "content_url" in found:

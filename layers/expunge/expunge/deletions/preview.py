@@ -59,9 +59,10 @@ def _rows(store: Store, rule: Rule, deadline: Deadline) -> Iterator[Item]:
 
 
 def _due(rule: Rule, row: Item) -> bool:
-    if "deleted_at" not in row or row["purge_at"]["S"] > rule.due_until:
+    deleted_at, purge_at = (row.get(name, {}).get("S") for name in ("deleted_at", "purge_at"))
+    if deleted_at is None or purge_at is None or purge_at > rule.due_until:
         return False
-    return "erased_at" in row or row["deleted_at"]["S"] <= rule.deleted_until
+    return "erased_at" in row or deleted_at <= rule.deleted_until
 
 
 def _sums(counts: Counter[tuple[str, str]], part: int) -> dict[str, int]:
