@@ -251,3 +251,35 @@ def test_what_is_still_held_and_not_all_looked_at_does_not_remain(world: World, 
     clock.run(86_400)
 
     assert handler({}, clock.invocation(120)) == {"purged": 0, "resumed": 0, "remaining": False, "held": 40}
+
+
+@pytest.mark.usefixtures("slowly")
+def test_what_is_set_aside_in_the_middle_of_a_look_is_counted_once(world: World, clock: Clock) -> None:
+    for number in range(40):
+        world.message(number, **DUE)
+    world.message(40, **DUE | {"account_id": "acc_2"})
+    hold(world, account_id=ACCOUNT)
+    other = hold(world, account_id="acc_2")
+    handler({}, clock.invocation(270))
+    release(world, other)
+    for number in range(41, 81):
+        world.message(number, **DUE)
+
+    for _ in range(2):
+        assert handler({}, clock.invocation(230))["held"] == len(waiting(world)) == 80
+
+
+@pytest.mark.usefixtures("slowly")
+def test_what_several_runs_look_through_and_set_aside_meanwhile_is_counted_once(
+    world: World, clock: Clock
+) -> None:
+    for number in range(40):
+        world.message(number, **DUE)
+    hold(world, account_id=ACCOUNT)
+    handler({}, clock.invocation(270))
+    clock.run(86_400)
+    for number in range(40, 60):
+        world.message(number, **DUE)
+
+    for _ in range(6):
+        assert handler({}, clock.invocation(120))["held"] == len(waiting(world)) == 60

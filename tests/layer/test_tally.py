@@ -42,7 +42,7 @@ def test_what_is_held_and_due_is_counted_by_the_run_that_looks_at_it(
     rows: list[Due], removed: int, held: int
 ) -> None:
     tally = Tally()
-    tally.look, tally.through = Look("2026-05-01T00:00:00.000Z", ""), True
+    tally.looked(Look("2026-05-01T00:00:00.000Z", ""), through=True)
     tally.take(rows)
 
     assert (tally.removed, tally.dated_anew, tally.held) == (removed, 0, held)

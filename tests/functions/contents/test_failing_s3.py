@@ -8,8 +8,10 @@ from botocore.exceptions import ClientError
 
 from expunge.deletions import emptying
 from tests.bucket import Bucket, intercept_all
+from tests.clock import Clock
 from tests.functions.contents.named import DELETION, UNANSWERED, Logged, failing, named, purged, rows, run
-from tests.world import World
+from tests.functions.held import hold, release, waiting
+from tests.world import ACCOUNT, World
 
 
 def refusal(code: str, status: int = 403) -> ClientError:
@@ -75,3 +77,21 @@ def test_a_version_that_is_locked_holds_up_its_own_message_only(world: World, bu
         intercept_all(patch, lock_four)
         assert run() == purged(2) | {"content_left": 4}
     assert len(bucket.left()) == len(rows(world)) == 4
+
+
+def test_what_is_released_while_s3_fails_goes_once_s3_does_its_part_again(
+    world: World, bucket: Bucket, clock: Clock
+) -> None:
+    named(world, 1, bucket.put("a"))
+    hold_id = hold(world, account_id=ACCOUNT)
+    assert run(clock.invocation(270))["held"] == 1
+    release(world, hold_id)
+    with pytest.MonkeyPatch.context() as patch:
+        intercept_all(patch, failing("ListObjectVersions", UNANSWERED))
+        for _ in range(3):
+            assert run(clock.invocation(270)) == purged(0) | {"remaining": True, "content_left": 1}
+            clock.run(300)
+    assert waiting(world) == set()
+
+    assert run(clock.invocation(270)) == purged(1)
+    assert bucket.left() == []

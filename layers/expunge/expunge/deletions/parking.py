@@ -24,6 +24,9 @@ _FEW = 1000
 
 _DAILY = timedelta(days=1)
 
+GROUP = 4
+"""Shards of those that wait that are looked through together."""
+
 # For so long after a hold was released, a run that read the holds before may still set messages aside, and
 # the index may not show it yet.
 _SETTLED = timedelta(seconds=180)
@@ -41,6 +44,16 @@ class Look(NamedTuple):
     counted: int = 0
     group: int = 0
     after: str = ""
+
+    @property
+    def shards(self) -> Sequence[str]:
+        """The group of shards in which it goes on; none at the end."""
+        return keys.parked_shards()[self.group * GROUP :][:GROUP]
+
+    def is_past(self, moved: "Moved") -> bool:
+        """Whether it will not come upon a message that is set aside only now."""
+        group = keys.parked_shards().index(moved.to) // GROUP
+        return (group, moved.found.order) <= (self.group, self.after)
 
     def item(self) -> Item:
         """Write it as a map."""

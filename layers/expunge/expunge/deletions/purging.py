@@ -118,12 +118,11 @@ class _Run:
         """Remove what is due, and of what waited for the end of a hold what does not have to any more."""
 
         def remove() -> None:
-            waiting = self._that_wait(Due)
-            self._look_through(waiting, self._half)
+            self._look_through(self._that_wait(Due), self._half)
             self._remove_all(self._due())
             if self._tally.waiting.may_be_released and not self._tally.through:
                 # Of those for which half of the time did not suffice, some may be due.
-                self._look_through(waiting, 0)
+                self._look_through(self._that_wait(Due), 0)
                 if not self._tally.through:
                     raise OutOfTime
 
@@ -168,18 +167,20 @@ class _Run:
                     return
 
         self._remove_all(in_time())
-        self._tally.look, self._tally.through = self._look, self._through
+        self._tally.looked(self._look, through=self._through)
 
     def _that_wait(self, kind: type[Due]) -> Iterator[Due]:
-        """All messages that were set aside because they were held, if it is time to look through them."""
+        """Messages that were set aside because they were held, if it is time to look through them.
+
+        It goes on where this run or the last one stopped.
+        """
         waiting, now = self._tally.waiting, timestamps.now()
         if not self._whole or not waiting.to_be_looked_at(now):
             self._through = True
             return
         searching = self._deadline.for_searching()
-        shards = keys.parked_shards()
-        self._look = waiting.begun(now)
-        while at := shards[self._look.group * _AT_ONCE :][:_AT_ONCE]:
+        self._look = self._look or waiting.begun(now)
+        while at := self._look.shards:
             bounds = Range(first=f"{self._look.after} ")  # sorts after it and before the next one
             for found in oldest_first(self._store, self._pool, _partitions(at), bounds, PAGE, searching):
                 self._look = self._look._replace(after=found.order)

@@ -14,6 +14,7 @@ from expunge.deletions.due import Due
 from expunge.deletions.emptying import Emptying, Ended
 from expunge.deletions.holds import Holds, InForce
 from expunge.deletions.pace import Pace, Patience
+from expunge.deletions.parking import Moved, waits
 from expunge.errors import OutOfTime, Unavailable
 from expunge.table.at_once import read_back
 from expunge.table.store import Store
@@ -80,12 +81,19 @@ class Removing:
         return [row for row in rows if row.judge(held=row.found.pk in held)], holds
 
     def _empty(self, rows: Sequence[Due]) -> None:
-        """Remove what has its content in S3; what a hold covers by now is set aside."""
+        """Remove what has its content in S3; what a hold covers by now is set aside.
+
+        What waited for the end of a hold and is left because of S3 goes back to the bin, where every run
+        comes upon it.
+        """
         left = rows
         while left:
             going, holds = self._decided(left)
             left = self._emptying.empty(going, partial(self._write, holds=holds), holds)
-        self._write([row.moved for row in rows if row.held and row.moved is not None])
+        for row in rows:
+            if row.left is not None and waits(row.found):
+                row.moved = Moved.back(row.found)
+        self._write([row.moved for row in rows if row.moved is not None])
 
     def _write(self, rows: Sequence[RowT], holds: Holds | None = None) -> None:
         """Write these, as long as the holds by which they were decided are not out of date."""

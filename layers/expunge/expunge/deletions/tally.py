@@ -23,6 +23,8 @@ class Tally:
         self.look: Look | None = None
         self.through = False
         self._count = Counter[str]()
+        self._looked = 0
+        self._back = set[str]()
         self._left = Counter[str]()
         self._deletions: dict[str, None] = {}
 
@@ -41,10 +43,15 @@ class Tally:
         for row in rows:
             self._count["removed"] += row.removed
             self._count["anew"] += row.anew is not None and row.anew.done
-            self._count["aside"] += row.held and row.moved is not None and row.moved.done
+            if row.held and row.moved is not None and row.moved.done:
+                self._count["aside"] += 1
+                seen = self.look and not self.through and not self.look.is_past(row.moved)
+                self._count["aside, not seen"] += not seen
             self._count["waiting"] += row.held and row.moved is None
             self._count["due, waiting"] += row.held and row.moved is None and row.in_time
-            if row.left is not None:
+            if row.left is not None and row.found.pk not in self._back:
+                if row.moved is not None and row.moved.done:
+                    self._back.add(row.found.pk)
                 self._left[str(row.left)] += 1
                 self._count["stays"] += row.left.stays
                 self._deletions.setdefault(row.deletion_id)
@@ -53,19 +60,25 @@ class Tally:
         """Count those of these, which were counted before, that have proved to be removed since."""
         self._count["removed"] += sum(row.removed for row in rows)
 
+    def looked(self, look: Look | None, *, through: bool) -> None:
+        """Take note of how far the run has got with all that wait up to there."""
+        self.look, self.through = look, through
+        self._looked = self._count["waiting"]
+
     @property
     def held(self) -> int:
         """How many are due but held: as they were counted, or as noted by the run that counted them last."""
-        counted = self.look.counted + self._count["due, waiting"] if self.look and self.through else None
-        return self._count["aside"] + (self.waiting.messages if counted is None else counted)
+        if self.look and self.through:
+            return self.look.counted + self._count["due, waiting"] + self._count["aside, not seen"]
+        return self.waiting.messages + self._count["aside"]
 
     def note_waiting(self, store: Store, deadline: Deadline) -> None:
         """Note for later runs how many wait. If that fails, they count anew or tell an old number."""
         number, look, looked = self._count["aside"], self.look, None
         if look is not None:
-            look = look._replace(counted=look.counted + self._count["waiting"])
+            look = look._replace(counted=look.counted + self._looked + self._count["aside, not seen"])
             if self.through:
-                number, looked = number + look.counted, self.waiting.looked_through(look)
+                number, looked = look.counted, self.waiting.looked_through(look)
         elif not number:
             return
         try:
