@@ -267,7 +267,8 @@ def refusals(service: Service) -> None:
 
 
 def tampered(token: str) -> str:
-    return token[:-1] + ("A" if token[-1] != "A" else "B")
+    # Not the last character, some of whose bits are part of nothing.
+    return token[:-2] + ("A" if token[-2] != "A" else "B") + token[-1]
 
 
 PARAMETERS = (
