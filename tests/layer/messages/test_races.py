@@ -96,7 +96,7 @@ def _interleaved(world: World, messages: Messages, what: str, script: list[str])
         assert world.deleted() == {message_id(1)}
         assert content
     if after == "purged":
-        assert set(row) == {"sk", "purged_at", "keep_until", "delete_request_id"}
+        assert set(row) == {"sk", "purged_at", "purge_mark", "keep_until", "delete_request_id"}
         assert not content
 
 
