@@ -107,6 +107,7 @@ def test_what_is_over_by_its_date_expires_as_the_template_has_it() -> None:
     assert told["TimeToLiveDescription"] == expected
 
 
+@pytest.mark.slow
 def test_a_page_of_any_origin_may_delete_channel_history_as_the_template_has_it() -> None:
     page = {"Origin": "https://page.example"}
     with (

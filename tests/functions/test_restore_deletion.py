@@ -198,7 +198,7 @@ def test_a_read_back_that_hangs_does_not_keep_the_answer(
 
     monkeypatch.setattr(store().client, "batch_get_item", read)
     monkeypatch.setattr(store().client, "transact_write_items", write)
-    reply = call(restore, path=path, context=RunningOut(seconds=5))
+    reply = call(restore, path=path, context=RunningOut(seconds=2))
 
     assert not over.is_set()
     answered.set()
