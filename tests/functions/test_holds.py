@@ -238,3 +238,22 @@ def test_a_run_with_nothing_to_do_makes_these_calls_however_many_holds_there_are
         "BatchGetItem": 1,
         "UpdateItem": 4,
     }
+
+
+def test_what_is_no_message_but_lies_in_the_bin_keeps_nothing_else_there(world: World, clock: Clock) -> None:
+    """As where a platform's own writer makes up keys, or copies an item under another one."""
+    for number in range(3):
+        world.message(number, **DUE)
+    hold(world, account_id=ACCOUNT, endpoint_id=OTHER)
+    stray = {
+        "pk": "elsewhere",
+        "sk": keys.MESSAGE,
+        "state_pk": keys.bin_shards()[0],
+        "state_sk": "20#elsewhere",
+    }
+    item: Any = {name: {"S": value} for name, value in stray.items()}
+    world.store.client.put_item(TableName=world.store.table, Item=item)
+
+    assert purge(clock, dry_run=True)["due"] == 3
+    assert purge(clock)["purged"] == 3
+    assert left(world) == {"elsewhere"}

@@ -96,11 +96,13 @@ class Holds:
         """The held endpoints, or linked accounts, to which the message with that key may belong."""
         if not self.endpoints and not self.of_endpoints:
             return frozenset()
-        family, account_id, message_id = _owner(pk)
+        family, account_id, rest = _parts(pk)
         if family in ("CHANNEL", "PULL"):
             return frozenset()
         none: frozenset[str] = frozenset()
-        return self.endpoints.get(account_id, none) | self.of_endpoints.get((account_id, message_id), none)
+        return self.endpoints.get(account_id, none) | self.of_endpoints.get(
+            (account_id, rest.rpartition("#")[2]), none
+        )
 
     def cover_row(self, row: Item) -> bool:
         """Whether a message is held, by its row with `pk`, `endpoint_id` and `linked_account_id`."""
@@ -132,16 +134,16 @@ def in_force(item: Item) -> bool:
 
 def places_of(pk: str, endpoint_id: str | None = None) -> Sequence[str]:
     """Sort keys under which holds on the message with that partition key are; with those on its endpoint."""
-    family, owner, message_id = _owner(pk)
+    family, owner, rest = _parts(pk)
+    before, _, message_id = rest.rpartition("#")
     if family == "CHANNEL":
-        channel, _, timetoken = pk.split("#", 2)[2].rpartition("#")
         return (
             keys.held_keyset(owner),
-            keys.held_channel(owner, channel),
-            keys.held_timetoken(owner, channel, timetoken),
+            keys.held_channel(owner, before),
+            keys.held_timetoken(owner, before, message_id),
         )
     if family == "PULL":
-        endpoint_id = pk.split("#")[2]
+        endpoint_id = rest.partition("#")[0]
     places = [keys.held_account(owner), keys.held_message(owner, message_id)]
     if endpoint_id is not None:
         places.append(keys.held_endpoint(owner, endpoint_id))
@@ -149,10 +151,11 @@ def places_of(pk: str, endpoint_id: str | None = None) -> Sequence[str]:
     return places
 
 
-def _owner(pk: str) -> tuple[str, str, str]:
-    """Family, account or sub key, and what stands at the end of a message's partition key."""
-    family, owner, rest = pk.split("#", 2)
-    return family, owner, rest.rpartition("#")[2]
+def _parts(pk: str) -> tuple[str, str, str]:
+    """Family, account or sub key, and what follows in a message's partition key; empty for what is none."""
+    family, _, rest = pk.partition("#")
+    owner, _, rest = rest.partition("#")
+    return family, owner, rest
 
 
 class InForce:

@@ -22,7 +22,7 @@ from expunge.deletions.removing import Removing
 from expunge.deletions.tally import Tally
 from expunge.errors import Braked, OutOfTime, StoreError, Unavailable
 from expunge.table import keys
-from expunge.table.search import Partition, Range, oldest_first
+from expunge.table.search import Found, Partition, Range, oldest_first
 from expunge.table.store import Store
 from expunge.table.transactions import LIMIT
 from expunge.telemetry import logger
@@ -78,10 +78,20 @@ def oldest_due(store: Store, now: datetime, deadline: Deadline) -> str | None:
     pool = ThreadPoolExecutor(_AT_ONCE)
     try:
         bounds = Range(last=keys.due(timestamps.millis(now)))
-        found = next(oldest_first(store, pool, _partitions(None), bounds, 1, deadline), None)
+        times = map(_when, oldest_first(store, pool, _partitions(None), bounds, 1, deadline))
+        return next(filter(None, times), None)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    return None if found is None else keys.purge_at(found.order)
+
+
+def _when(found: Found) -> str | None:
+    """When what lies in the bin is due; None if its place tells no time, so that it is no message."""
+    time = keys.purge_at(found.order)
+    try:
+        timestamps.parse(time)
+    except ValueError:
+        return None
+    return time
 
 
 def _partitions(shards: Sequence[str] | None) -> Sequence[Partition]:
@@ -201,7 +211,7 @@ class _Run:
         for found in oldest_first(self._store, self._pool, self._shards, bounds, PAGE, searching):
             due = Due(found, self._rule)
             if self._oldest is None and not self._holds.now().covers(found.pk):
-                self._oldest = keys.purge_at(found.order)
+                self._oldest = _when(found)
             if not due.in_time:
                 return
             yield due
