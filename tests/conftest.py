@@ -37,7 +37,9 @@ hypothesis.settings.register_profile(
     "expunge", deadline=None, derandomize=True, print_blob=True, max_examples=25
 )
 hypothesis.settings.register_profile(
-    "at-length", hypothesis.settings.get_profile("expunge"), max_examples=400
+    "at-length",
+    hypothesis.settings.get_profile("expunge"),
+    max_examples=int(os.environ.get("EXAMPLES", "400")),
 )
 hypothesis.settings.load_profile("expunge")
 
