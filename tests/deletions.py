@@ -10,7 +10,7 @@ from expunge.table.store import store
 from get_deletion import handler as get_deletion
 from list_deletion_messages import handler as list_messages
 from restore_deletion import handler as restore
-from tests.world import ACCOUNT, Reply, World, call
+from tests.world import ACCOUNT, KEY, Handler, Reply, World, call
 
 LOST = ReadTimeoutError(endpoint_url="https://dynamodb.example")
 NONE = {"deleted": 0, "restored": 0, "purged": 0, "in_doubt": 0}
@@ -19,6 +19,12 @@ NONE = {"deleted": 0, "restored": 0, "purged": 0, "in_doubt": 0}
 def look(reply: Reply | str, key: str = "hb_live_1") -> Reply:
     request_id = reply if isinstance(reply, str) else reply.headers["x-request-id"]
     return call(get_deletion, path={"request_id": request_id}, headers={"authorization": f"Bearer {key}"})
+
+
+def ask(handler: Handler, key: str = "order-17", **arguments: Any) -> Reply:
+    """Make a request with that Idempotency-Key."""
+    headers = {"authorization": f"Bearer {KEY}", "idempotency-key": key}
+    return call(handler, headers=headers, **arguments)
 
 
 def states(reply: Reply, **query: str) -> list[dict[str, str]]:

@@ -11,6 +11,14 @@ from expunge.table import keys
 from tests.world import World
 
 ENDPOINT = "01961e00-0000-7000-8000-000000000001"
+KEYSET: dict[str, Any] = {
+    "kind": "keyset",
+    "sub_key": "sub-c-1",
+    "pub_key": "pub-c-1",
+    "secret_key": "sec-c-1",
+    "access_manager": True,
+    "delete_from_history": True,
+}
 DELETION = {
     "deleted_at": "2026-05-01T00:00:00.000Z",
     "deleted_by": "key_1",

@@ -9,16 +9,9 @@ import pytest
 from cli.dump import dump_lines
 from cli.load import load_files
 from expunge.table.records import BadLine, parse
+from tests.cli.loading import KEYSET
 from tests.world import World
 
-KEYSET: dict[str, Any] = {
-    "kind": "keyset",
-    "sub_key": "sub-c-1",
-    "pub_key": "pub-c-1",
-    "secret_key": "sec-c-1",
-    "access_manager": True,
-    "delete_from_history": True,
-}
 GRANT: dict[str, Any] = {
     "kind": "auth_grant",
     "sub_key": "sub-c-1",

@@ -5,7 +5,7 @@ import pytest
 from cli.main import run
 from cli.settings import OWNED, OWNER, lacking, owner
 from expunge.table.records import MESSAGE_KINDS, InboundMessage
-from tests.cli.loading import AWS, ENDPOINT, Files, inbound, load, pull, table
+from tests.cli.loading import AWS, ENDPOINT, KEYSET, Files, inbound, load, pull, table
 from tests.world import LINKED, World
 
 CHANNEL_MESSAGE = {"kind": "channel_message", "sub_key": "sub-c-1", "channel": "ch1", "timetoken": "1"}
@@ -16,14 +16,6 @@ LINKED_MESSAGE = {
     "linked_account_id": "la_1",
     "provider_message_id": "wamid.1",
     "sent_at": "2026-04-05T14:23:11Z",
-}
-KEYSET = {
-    "kind": "keyset",
-    "sub_key": "sub-c-1",
-    "pub_key": "pub-c-1",
-    "secret_key": "sec-c-1",
-    "access_manager": True,
-    "delete_from_history": True,
 }
 SETTINGS = (
     {"kind": "inbound_endpoint", "account_id": "acc_1", "id": ENDPOINT},

@@ -14,18 +14,14 @@ from execute_deletion import handler as execute
 from expunge.table import keys
 from expunge.table.store import store
 from restore_deletion import handler as restore
+from tests.deletions import ask
 from tests.functions.dying import WRITES, Mortal
-from tests.world import KEY, PULL, Handler, Reply, World, call, message_id
+from tests.world import PULL, Handler, Reply, World, call, message_id
 
 
 @pytest.fixture(autouse=True)
 def account(world: World) -> None:
     world.customer()
-
-
-def ask(handler: Handler, key: str = "order-17", **arguments: Any) -> Reply:
-    headers = {"authorization": f"Bearer {KEY}", "idempotency-key": key}
-    return call(handler, headers=headers, **arguments)
 
 
 def same(reply: Reply, first: Reply) -> bool:

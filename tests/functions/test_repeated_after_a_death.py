@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from itertools import count
-from typing import Any
 
 import pytest
 
@@ -16,18 +15,14 @@ from expunge.http import auth
 from expunge.webhooks import customer_endpoints
 from get_deletion import handler as get_deletion
 from restore_deletion import handler as restore
+from tests.deletions import ask
 from tests.functions.dying import Killed, Mortal
-from tests.world import KEY, PULL, Handler, Reply, World, call, message_id
+from tests.world import PULL, Reply, World, call, message_id
 
 
 @pytest.fixture(autouse=True)
 def account(world: World) -> None:
     world.customer()
-
-
-def ask(handler: Handler, key: str = "order-17", **arguments: Any) -> Reply:
-    headers = {"authorization": f"Bearer {KEY}", "idempotency-key": key}
-    return call(handler, headers=headers, **arguments)
 
 
 def deaths(

@@ -13,20 +13,10 @@ from delete_inbound_messages import handler as delete_inbound
 from expunge.table.store import store
 from expunge.table.storing import MAX_BYTES
 from store_records import handler
-from tests.world import INBOUND, Context, RunningOut, World, at, call, message_id
+from tests.layer.stored import inbound
+from tests.world import INBOUND, Context, RunningOut, World, call, message_id
 
 Logged = Callable[[], list[dict[str, Any]]]
-
-
-def inbound(number: int, **fields: Any) -> dict[str, Any]:
-    return {
-        "kind": "inbound_message",
-        "account_id": "acc_1",
-        "id": message_id(number),
-        "inbound_endpoint_id": INBOUND,
-        "status": "queued",
-        "received_at": at(number),
-    } | fields
 
 
 def body(*records: dict[str, Any] | str) -> str:
