@@ -123,7 +123,11 @@ def call(
         "cache-control": "no-store",
         "x-request-id": response["headers"]["x-request-id"],
     }
-    return Reply(response["statusCode"], response["headers"], json.loads(response["body"]))
+    reply = Reply(response["statusCode"], response["headers"], json.loads(response["body"]))
+    assert reply.headers["x-request-id"].startswith("req_")
+    if "meta" in reply.body:
+        assert reply.body["meta"]["request_id"] == reply.headers["x-request-id"]
+    return reply
 
 
 @dataclass
