@@ -20,7 +20,7 @@ from expunge.table.store import store
 from purge import run as purge
 from tests.clock import Clock
 from tests.disturbances import LateWrites
-from tests.functions.spread import DELETED, MESSAGES, WORKERS, Queue, done, purged, too_short
+from tests.functions.spread import DELETED, MESSAGES, WORKERS, Queue, all_items, done, purged, too_short
 from tests.world import ACCOUNT, Context, World, message_id
 
 
@@ -56,6 +56,20 @@ def test_a_task_that_is_not_done_in_a_slice_comes_again(
     assert done(body) == {"purged": 3, "task": "again"}
     assert queue.take() == [body]
     assert purged(due) < MESSAGES
+
+
+def test_a_worker_counts_nothing_for_a_run_whose_record_is_gone(
+    due: World, queue: Queue, clock: Clock
+) -> None:
+    too_short(clock)
+    for run in [item for item in all_items(due) if item["pk"]["S"] == keys.PURGE_RUN]:
+        due.store.client.delete_item(TableName=due.store.table, Key={"pk": run["pk"], "sk": run["sk"]})
+
+    for body in queue.take():
+        assert done(body)["task"] == "done"
+
+    assert list(runs.newest(due.store, Deadline.never())) == []
+    assert purged(due) == MESSAGES
 
 
 def test_a_slice_is_30_seconds_of_a_longer_time() -> None:

@@ -60,6 +60,8 @@ SWEEP = {
         {"work": "bin", "round": "r", "until": "2026-10-01T00:00:00.000Z"},
         SWEEP | {"pk": "INBOUND#acc_1#1"},
         SWEEP | {"sk": ""},
+        SWEEP | {"part": 1},
+        SWEEP | {"part": False},
         SWEEP | {"of": 17},
         SWEEP | {"until": "2026-10-01T00:00:00.000Z"},
         SWEEP | {"sk": "x" * 5000},
