@@ -1,9 +1,9 @@
 """The Access Manager: whether a request may delete history from its channels.
 
-Deciding takes at most two reads: the keyset, and the grants of an auth key. What was read is remembered for
-under a minute, so most requests need no read at all. A grant that was revoked, or a keyset that was switched
-off, stops working within 60 s. What was granted or switched on works at once: before a request is refused,
-the table is read again. A signature and a token are then checked again only if the keyset has changed.
+Deciding takes at most two reads of the table: the keyset, and the grants of an auth key. What was read is
+cached for under a minute, so most requests need no read at all. The cache can admit, never refuse: a refusal
+is always based on a fresh read. So what was granted or switched on works at once, and what was revoked or
+switched off stops working within a minute.
 """
 
 import re
@@ -25,12 +25,18 @@ from expunge.vocabulary import LONGEST_AUTH_KEY, SUB_KEY
 
 _SUB_KEY = re.compile(SUB_KEY)
 _MOST_SECONDS_OFF = 60
+"""How far the `timestamp` of a signed request may be from now, earlier or later. PubNub's limit:
+https://www.pubnub.com/docs/sdks/rest-api/delete-message-history."""
+
 _BAD_REQUEST = 400
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Asked:
-    """What a request asks for and shows for it; `path` is the channels as they stand in the decoded path."""
+    """A request for deletion, with what it shows as permission.
+
+    `path` is the last part of the decoded path, which names the channels, as it came.
+    """
 
     sub_key: str
     channels: Sequence[str]
@@ -41,7 +47,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Keyset:
-    """An app's keys and what is switched on for them."""
+    """An app's keys; whether they need permission (`access_manager`), and whether they may delete."""
 
     pub_key: str
     secret_key: str
@@ -51,7 +57,7 @@ class Keyset:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """That an auth key may delete in a channel until a time; None: for ever."""
+    """An auth key may delete in a channel until this time (UTC, microseconds); for ever if it is None."""
 
     expires_at: str | None
 
@@ -63,17 +69,18 @@ _grants: Cache[_Place, Grant] = Cache()
 
 def require_delete(store: Store, asked: Asked, deadline: Deadline) -> None:
     """Return if the request may delete in every one of its channels. Raises AccessDenied, StoreError."""
-    # Checking each of them takes time, and a caller that has shown nothing right so far gets no more of it.
-    checks = _Checks(cache(partial(_signed, asked)), cache(partial(_shown, asked)))
-    if _refusal(_Remembered(), asked, checks) is None:
+    # A request that is judged twice has its signature and token checked again only if the keyset has changed:
+    # each check takes time, and a caller who has shown nothing right so far is to cost no more of it.
+    checks = _Checks(cache(partial(_signed, asked)), cache(partial(_sealed_token, asked)))
+    if _refusal(_CachedRecords(), asked, checks) is None:
         return
-    refusal = _refusal(_Read(store, deadline), asked, checks)
+    refusal = _refusal(_FreshRecords(store, deadline), asked, checks)
     if refusal is not None:
         raise refusal
 
 
 def forget() -> None:
-    """Empty the memory of keysets and grants."""
+    """Empty the cache of keysets and grants."""
     _keysets.clear()
     _grants.clear()
 
@@ -83,11 +90,14 @@ class _Records(Protocol):
         """Find a keyset."""
 
     def grants(self, sub_key: str, digest: str, channels: Sequence[str]) -> dict[str, Grant]:
-        """Find those of the channels in which that auth key may delete, expired or not."""
+        """Find the grants to delete in these channels, by channel; they may have expired.
+
+        `digest` is the SHA-256 of the auth key that has them.
+        """
 
 
-class _Remembered:
-    """What earlier requests have read."""
+class _CachedRecords:
+    """What earlier requests have read in the last minute; anything may be missing."""
 
     def keyset(self, sub_key: str) -> Keyset | None:
         return _keysets.get(sub_key)
@@ -97,8 +107,8 @@ class _Remembered:
         return {channel: grant for channel, grant in found.items() if grant is not None}
 
 
-class _Read:
-    """What the table says, noted for later requests."""
+class _FreshRecords:
+    """What the table says now; it is put into the cache for later requests."""
 
     def __init__(self, store: Store, deadline: Deadline) -> None:
         self._store = store
@@ -147,6 +157,7 @@ class _Checks:
 
 
 def _refusal(records: _Records, asked: Asked, checks: _Checks) -> AccessDenied | None:
+    """Say why the request is refused, judged by these records; None if it is not."""
     keyset = records.keyset(asked.sub_key)
     if keyset is None:
         return AccessDenied("Invalid Subscribe Key", _BAD_REQUEST)
@@ -173,8 +184,8 @@ def _signed(asked: Asked, keyset: Keyset) -> bool:
     return signatures.matches(asked.parameters["signature"], keyset.secret_key, signed)
 
 
-def _shown(asked: Asked, keyset: Keyset) -> Token | None:
-    """The token that a request shows, if it has one that the keyset's secret key has sealed."""
+def _sealed_token(asked: Asked, keyset: Keyset) -> Token | None:
+    """The token that the request shows; None if it has none that the keyset's secret key has sealed."""
     sealed = Sealed.unwrap(asked.parameters.get("auth", ""))
     return sealed.open(keyset.secret_key) if sealed is not None else None
 

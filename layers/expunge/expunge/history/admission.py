@@ -1,8 +1,9 @@
-"""Who may delete which stretch of which channels: the shape of the request first, then the permission.
+"""Admits requests to delete channel history: checks first their shape, then their permission.
 
-The gateway cuts the path at an encoded question mark, and nothing that it hands over shows that there was
-one. So a channel whose name has a question mark arrives as the part before it. With Access Manager that is
-refused, because signature, token or grant are for the whole name; without it, nothing would tell.
+API Gateway cuts the path at an encoded question mark, and nothing in the event shows that there was one. So a
+channel whose name has a question mark arrives as the part of its name before the mark. A keyset with Access
+Manager refuses such a request, because its signature, token or grant is for the whole name. A keyset without
+it cannot tell, and deletes from the channel that has the shorter name.
 """
 
 from collections.abc import Sequence
@@ -20,13 +21,16 @@ from expunge.vocabulary import LONGEST_CHANNEL, LONGEST_UUID
 
 _MOST_CHANNELS = 50
 
-# PubNub's SDKs give up after 10 s. The last half second of these is for reading back what became of a write.
 _SECONDS = 8.5
+"""For all that a function does. PubNub's SDKs give up after 10 s, which include the way here and back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """What a caller may delete: timetokens in channels of a keyset; when it asked, and the time for it."""
+    """What an admitted request may delete: messages with these timetokens, in these channels of a keyset.
+
+    `at` is when it arrived, `deadline` the time that it has.
+    """
 
     sub_key: str
     channels: Sequence[str]
@@ -51,7 +55,7 @@ def permitted(request: Request) -> Call[Stretch]:
 
 
 def _until_the_answer(deadline: Deadline) -> Deadline:
-    """Give the same deadline or, if that is sooner, the time after which the SDKs no longer wait."""
+    """Give the same deadline or, if that is sooner, one that ends before PubNub's SDKs give up."""
     reserve = max(0.0, deadline.to_end() - _SECONDS)
     return Deadline(lambda: int(1000 * (deadline.to_end() - reserve)))
 
@@ -68,7 +72,7 @@ def _channels(text: str) -> list[str]:
 
 
 def _at_most(longest: int, text: str) -> bool:
-    """Whether it is that short and can be written as UTF-8."""
+    """Whether a text has at most that many characters and can be written as UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:

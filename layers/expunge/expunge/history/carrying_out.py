@@ -1,8 +1,9 @@
-"""Carrying out one sweep, or some of the parts that its messages are spread over.
+"""Carries out one sweep: a deletion of channel history that goes on in the background.
 
-A pass that finds nothing completes a sweep if it began late enough: when the index showed all that was stored
-before the request. If the sweep is divided, each of its parts needs such a pass. Only then does a record take
-the place of the sweep's note.
+A pass deletes what the index shows. The sweep is complete when a pass has found nothing that began at least a
+minute after the request, because by then the index shows all that was stored before the request. If the sweep
+is divided among workers, each of the 16 parts that a channel is spread over needs such a pass. Then a record
+of the deletion takes the place of the sweep's note in the table.
 """
 
 from collections.abc import Iterator
@@ -22,15 +23,15 @@ from expunge.table.store import Store
 from expunge.telemetry import logger
 
 ATTEMPTS = 5
-"""Runs that may fail to carry out a sweep before it is set aside."""
+"""After so many runs that failed on a sweep, without progress in between, it is set aside and tried last."""
 
-# Passes of a sweep in one run. The last one usually deletes nothing; an index that lags may show again and
-# again what is deleted already.
 _PASSES = 3
+"""Of a sweep in one run, at most. The last one usually finds nothing. An index that lags may show again and
+again what this deletion has flagged already, and a run that counts it anew would never end."""
 
 
 class State(Enum):
-    """How far it got."""
+    """How far this run got with a sweep; an open one is there to go on with."""
 
     OPEN = "open"
     COMPLETE = "complete"
@@ -41,7 +42,10 @@ class State(Enum):
 
 @dataclass(slots=True)
 class Work:
-    """What a run or a worker does for one sweep, or for some of its parts."""
+    """What a run or a worker does for one sweep, or only for some `parts` of it.
+
+    `steps` are what it does; between two of them it may pause.
+    """
 
     store: Store
     place: Place
@@ -55,7 +59,7 @@ class Work:
         self.steps = self._steps(set_aside_after=ATTEMPTS)
 
     def go_on(self, until: float) -> bool:
-        """Work until the deadline has `until` seconds left; True if this run is through with the sweep."""
+        """Work until the deadline has `until` seconds left. Return whether this run is through with it."""
         try:
             for _ in self.steps:
                 if self.deadline.to_end() <= until:
@@ -63,13 +67,16 @@ class Work:
         except (OutOfTime, Throttled) as error:
             logger.info("Sweep to be resumed", extra={"sweep": self.place.sk, "reason": error.reason})
         except Exception:
-            # Whatever is wrong with this one, the others can do without it.
+            # Nobody foresaw this failure, but it must not keep other sweeps from being carried out.
             logger.exception("A sweep failed", extra={"sweep": self.place.sk})
             self._failed()
         return True
 
     def try_again(self, until: float) -> None:
-        """Give a sweep that is set aside another chance: what kept it from being carried out may be over."""
+        """Try a sweep that is set aside once more, because the cause of its failures may be gone.
+
+        If it fails again, or nothing is deleted, it stays set aside.
+        """
         self.steps = self._steps(set_aside_after=None)
         self.go_on(until)
         if self.state is State.FAILED or (self.state is State.OPEN and not self.deleted):
@@ -106,15 +113,18 @@ class Work:
                 return
 
     def _nothing_found(self, sweep: Sweep, *, late_enough: bool) -> None:
-        if late_enough and self._all_parts_are_done():
+        if late_enough and self._note_parts_done():
             records.end(self.store, sweep, Progress.DONE, settings().deletion_record_days, self.deadline)
         self.state = State.COMPLETE if late_enough else State.WAITING
 
-    def _all_parts_are_done(self) -> bool:
-        """Note that these parts are done, for good: a part gets no more messages that the sweep covers."""
+    def _note_parts_done(self) -> bool:
+        """Note that nothing is left in these parts. Return whether that is now noted of all 16.
+
+        It is noted for good, because a part gets no more messages that the sweep covers.
+        """
         if self.parts is None:
             return True
-        done = notes.parts_are_done(self.store, self.place, self.parts, self.deadline)
+        done = notes.add_parts_done(self.store, self.place, self.parts, self.deadline)
         return len(done) == keys.CHANNEL_SHARDS
 
     def _failed(self) -> None:

@@ -1,17 +1,22 @@
-"""A look at the outside of untrusted CBOR, before anything decodes it.
+"""Takes an untrusted CBOR map (RFC 8949) apart into its entries, before anything decodes it.
 
 Tokens are maps of plain values. Whatever else CBOR can do (tags, indefinite lengths, deep nesting, data after
-the end) is refused here in one pass over the bytes.
+the end) is refused here, in one pass over the bytes.
 """
 
 from collections.abc import Iterator
 from enum import IntEnum
 
 _DEEPEST = 8
-# Names of channels and what is granted in each, all together. A token of 10 KB could hold twice as many
-# items, which would take longer to look over than all else that a refusal takes.
+"""Levels of maps and arrays in a value."""
 _MOST_ITEMS = 3_000
+"""Items of CBOR in a token, at all levels: mostly names of channels and what is granted in each. A token of
+10 KB has room for twice as many, but looking them over would take longer than the rest of a refusal."""
 _MOST_ENTRIES = 23
+"""So that a map's number of entries fits into its first byte."""
+
+# The first byte of an item. Its last five bits are a number below 24, or say that the number is in the next
+# 1, 2, 4 or 8 bytes: 24, 25, 26 or 27.
 _MAP_OF_NONE = 0xA0
 _SHORT = 24
 _EIGHT_BYTES = 27
@@ -48,7 +53,10 @@ def short_map(found: list[tuple[bytes, bytes]]) -> bytes:
 
 
 def _end(encoded: bytes, at: int, depth: int, items: Iterator[int]) -> int:
-    """Where the item that begins at `at` ends; it and each one in it takes one of the `items`."""
+    """Where the item that begins at `at` ends. Raises ValueError.
+
+    The item and each one in it use up one of `items`; `depth` is how many levels it may have.
+    """
     if next(items, None) is None:
         raise ValueError("too many items")
     major, argument, at = _head(encoded, at)
@@ -59,7 +67,7 @@ def _end(encoded: bytes, at: int, depth: int, items: Iterator[int]) -> int:
     elif major in (_Major.ARRAY, _Major.MAP):
         if depth == 0:
             raise ValueError("too deep")
-        # It may claim to hold any number of items, but this ends with the data or the items that may be.
+        # It may claim to hold any number of items: this ends at the latest with the data, or with `items`.
         for _ in range(argument * (2 if major == _Major.MAP else 1)):
             at = _end(encoded, at, depth - 1, items)
     elif major == _Major.TAG:

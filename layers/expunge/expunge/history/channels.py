@@ -1,4 +1,4 @@
-"""Finding the living messages of channels, which are spread over the parts that table/keys.py names."""
+"""Finds the living messages of channels. Each channel is spread over 16 partitions of an index, its parts."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,14 +17,16 @@ from expunge.table.store import Item, Page, Store
 QUERIES_AT_ONCE = 4
 """Threads that a search can use."""
 
-# Rows of a part that a query reads, and parts that are read before anything of them is deleted. No more than
-# these are in memory at a time.
+# A batch is a page of so many rows from each of so many parts. No more than that is in memory at a time.
 _PAGE = 500
 _PARTS = keys.CHANNEL_SHARDS
 
 
 class Search(NamedTuple):
-    """Which messages to search for in which channels, and with which threads; only in `parts` if given."""
+    """What to search for: messages with these timetokens, in these channels of a keyset.
+
+    `pool` has the threads for it. If `parts` are given, only these parts of each channel are searched.
+    """
 
     store: Store
     pool: Executor
@@ -42,12 +44,13 @@ class _Part(NamedTuple):
     start: Item | None = None
 
 
-def rounds(search: Search) -> Iterator[list[Found]]:
-    """Living messages with such timetokens, in no order, round by round. Raises StoreError.
+def batches(search: Search) -> Iterator[list[Found]]:
+    """Yield the messages that are found, batch by batch, in no order. Raises StoreError.
 
-    A round is a page of each of 16 parts, mixed: a partition of the index takes 1,000 changes a second, so
-    messages that are deleted together had better not be in the same one. Parts that hold more have their next
-    turn after all others. A round may be empty. The last round before an error has what could be read.
+    A batch is a page from each of up to 16 parts, mixed: a partition of the index takes only 1,000 changes a
+    second, so messages that are deleted together had better lie in different ones. A part that holds more has
+    its next turn after all others. A batch may be empty. Before an error is raised, what could be read is
+    yielded.
     """
     waiting = deque(_parts(search))
     while waiting:
@@ -60,7 +63,7 @@ def rounds(search: Search) -> Iterator[list[Found]]:
 
 
 def _parts(search: Search) -> Sequence[_Part]:
-    """Where the messages may be: in all parts or, if the range is short, in those of its timetokens.
+    """The parts to read: all of them or, for fewer timetokens than there are parts, those of the timetokens.
 
     They come in random order, so that functions that delete the same messages at once begin with different
     ones.
@@ -82,7 +85,7 @@ def _parts(search: Search) -> Sequence[_Part]:
 def _pages(
     search: Search, parts: Sequence[_Part]
 ) -> tuple[Sequence[tuple[Partition, Page]], BaseException | None]:
-    """Read a page of each part; what could not be read is left out, and the reason given."""
+    """Read a page of each part. If some could not be read, leave them out and return the first reason."""
     reads = {search.pool.submit(_page, search, part): part for part in parts}
     done = wait(reads, max(0.0, search.deadline.to_wait())).done
     errors = [error for read in done if (error := read.exception()) is not None]

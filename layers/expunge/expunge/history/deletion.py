@@ -1,4 +1,4 @@
-"""Deleting from the history of channels (PubNub's API)."""
+"""Deletes from the history of channels (https://www.pubnub.com/docs/sdks/rest-api/delete-message-history)."""
 
 from expunge import timetokens
 from expunge.deletions.soft_delete import Deletion
@@ -15,10 +15,11 @@ from expunge.telemetry import count, logger
 def delete_history(call: Call[Stretch]) -> None:
     """Delete what is in range now, as much as there is time for; the background does the rest.
 
-    The deletion is noted first. From then on it is carried out whatever happens to this function, and the
-    background goes through the range again when the index shows all that was stored before the request.
+    The deletion is noted in the table first. From then on it is carried out, whatever happens to this
+    function. The background goes through the range once more when the index shows all that was stored before
+    the request.
 
-    Raises StoreError if it can't be noted; then nothing was deleted, and repeating the request is safe.
+    Raises StoreError if it cannot be noted. Then nothing was deleted, and repeating the request is safe.
     """
     stretch = call.caller
     if not stretch.timetokens:

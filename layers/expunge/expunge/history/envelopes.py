@@ -1,4 +1,7 @@
-"""The replies of PubNub's history API: status, error and error_message, whatever happened."""
+"""The replies of PubNub's history API, which all have `status`, `error` and `error_message`.
+
+https://www.pubnub.com/docs/sdks/rest-api/delete-message-history describes them.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -14,7 +17,11 @@ def success(_result: None, request_id: str) -> Response:
 
 
 def failure(error: Exception, request_id: str) -> Response:
-    """Answer with the refusal's status, or with 500; the Access Manager tells PubNub's SDKs more."""
+    """Answer with the status of a refusal, or with 500 for any other error.
+
+    A refusal of permission says more, which PubNub's SDKs read: `message`, `service` and, where permission on
+    channels is lacking, `payload` with these channels.
+    """
     if not isinstance(error, Refused):
         message = "An internal error occurred"
         if isinstance(error, StoreError):

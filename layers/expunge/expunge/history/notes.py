@@ -1,10 +1,10 @@
-"""Background deletions, called sweeps, and the notes of them in the table.
+"""Deletions of channel history that are not complete, called sweeps, and their notes in the table.
 
-Every deletion of history is noted before anything is flagged. Its note goes when nothing is left to delete,
-so notes also tell a reader which stretches of a channel are deleted, however many messages are still to be
-flagged. A keyset's notes are in one partition; an index lists those of all keysets.
+Every deletion of history is noted before its first message is flagged as deleted. Its note goes when nothing
+is left to delete. So notes also tell a reader which stretches of a channel are deleted, however many messages
+are still to be flagged. A keyset's notes are in one partition; an index lists those of all keysets.
 
-As long as a note is there it also serves as the deletion's record; `history/records.py` replaces it with one.
+As long as a note is there, it also serves as the deletion's record; `history/records.py` then replaces it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,8 +19,8 @@ from expunge.deletions.soft_delete import Deletion
 from expunge.table import keys
 from expunge.table.store import ConditionFailed, Item, Store
 
-# An index is taken to show what was stored after this time at the latest.
 _LONGEST_LAG = timedelta(seconds=60)
+"""How long after a message was stored the index is taken to show it. DynamoDB promises no limit."""
 
 
 class Place(NamedTuple):
@@ -64,7 +64,7 @@ class Sweep:
         return timetokens.moment(self.asked) + _LONGEST_LAG
 
     def covers(self, message: Item) -> bool:
-        """Whether it deletes a living message: by the same rules by which it flags, see `passes.py`."""
+        """Whether this living message is to be deleted by it: the rules by which `passes.py` flags."""
         timetoken = int(message["timetoken"]["S"])
         if message["channel"]["S"] not in self.channels or timetoken not in self.timetokens:
             return False
@@ -118,7 +118,10 @@ def put(store: Store, sweep: Sweep, deadline: Deadline) -> None:
 
 
 def listed(store: Store, deadline: Deadline) -> Iterator[Place]:
-    """Give the places of all notes, whatever their keyset, soon after they are written. Raises StoreError."""
+    """Give the places of the notes of all keysets. Raises StoreError.
+
+    A note may be missing for a short while after it was written, because an index lists them.
+    """
     for shard in keys.sweep_shards():
         for item in store.query_all(
             deadline,
@@ -178,14 +181,14 @@ def progressed(store: Store, place: Place, deadline: Deadline) -> None:
 
 
 def parts_done(item: Item) -> set[int]:
-    """Parts in which nothing is left to delete, as far as they were carried out one by one."""
+    """The parts of a channel in which nothing is left to delete; noted only if the sweep was divided."""
     return {int(part) for part in item["parts_done"]["NS"]} if "parts_done" in item else set()
 
 
-def parts_are_done(store: Store, place: Place, parts: Iterable[int], deadline: Deadline) -> set[int]:
-    """Note that nothing is left in these parts, and return all such parts; none if the note is gone.
+def add_parts_done(store: Store, place: Place, parts: Iterable[int], deadline: Deadline) -> set[int]:
+    """Note that nothing is left in these parts. Return all parts of which that is noted.
 
-    Raises StoreError.
+    Returns none if the note is gone. Raises StoreError.
     """
     with suppress(ConditionFailed):
         item = store.update(

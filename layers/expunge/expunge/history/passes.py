@@ -1,7 +1,7 @@
-"""One pass of a sweep: all that the index shows in its range is deleted.
+"""One pass of a sweep: all that the index shows in the sweep's range is deleted.
 
-What was deleted is gone from the index, so the index itself is a sweep's progress: whoever carries it out
-begins anew and finds what is left. A function that dies loses nothing, and any number may carry out the same
+What was deleted is gone from the index, so no progress needs to be stored: whoever carries out a sweep begins
+anew and finds what is left. A function that dies loses nothing, and any number of them may carry out the same
 sweep at once.
 """
 
@@ -14,7 +14,7 @@ from expunge import timestamps, timetokens
 from expunge.deadline import Deadline
 from expunge.deletions.soft_delete import Outcome, Target, soft_delete
 from expunge.errors import StoreError
-from expunge.history.channels import QUERIES_AT_ONCE, Search, rounds
+from expunge.history.channels import QUERIES_AT_ONCE, Search, batches
 from expunge.history.notes import Sweep
 from expunge.table.search import Found
 from expunge.table.store import Store
@@ -25,9 +25,10 @@ SLICE = 1000
 
 @dataclass(slots=True, kw_only=True)
 class _Covered(Target):
-    """A message that a sweep covers, unless it was restored after the request or was stored only then.
+    """A message to delete, unless it was restored after the request.
 
-    `stored_before` is the time of the request if the message is dated later than that, else None.
+    `stored_before` is None, or the time of the request if the message is dated later than that. Then it is
+    deleted only if it was stored before that time.
     """
 
     stored_before: str | None
@@ -50,9 +51,10 @@ class _Covered(Target):
 def delete_found(
     store: Store, sweep: Sweep, deadline: Deadline, parts: frozenset[int] | None = None
 ) -> Iterator[int]:
-    """Make one pass in steps, giving after each how many messages it deleted; only over these parts if given.
+    """Make one pass, only over `parts` if given, and yield after each step how many messages it deleted.
 
-    A step is a round of searching or a slice of messages. Raises StoreError after the steps that worked.
+    A step is a search, which deletes none, or a slice of messages. So the caller can look at the time often.
+    Raises StoreError after the steps that worked.
     """
     pool = ThreadPoolExecutor(QUERIES_AT_ONCE)
     searching = deadline.for_searching()
@@ -69,22 +71,22 @@ def delete_found(
 
 
 def _slices(search: Search) -> Iterator[Sequence[Found]]:
-    """What is found, by the slice, and an empty slice after each round of searching."""
-    held: list[Found] = []
+    """Yield what is found in slices, and an empty slice after each search."""
+    waiting: list[Found] = []
     try:
-        for found in rounds(search):
+        for found in batches(search):
             yield ()
-            held += found
-            while len(held) >= SLICE:
-                yield held[:SLICE]
-                del held[:SLICE]
+            waiting += found
+            while len(waiting) >= SLICE:
+                yield waiting[:SLICE]
+                del waiting[:SLICE]
     except StoreError:
-        # A search ends early enough for what it found to be deleted.
-        if held:
-            yield held
+        # The deadline for searching leaves time to delete what was found before the error.
+        if waiting:
+            yield waiting
         raise
-    if held:
-        yield held
+    if waiting:
+        yield waiting
 
 
 def _targets(sweep: Sweep, found: Sequence[Found]) -> Sequence[Target]:

@@ -1,8 +1,8 @@
-"""The query of a request, read once: what is carried out and what a signature covers are the same parameters.
+"""The query string of a request, read only once: the parameters carried out are those a signature covers.
 
-API Gateway also offers a decoded reading, which joins the values of a repeated parameter with commas. It is
-not used here, and a query that could be read in more than one way is refused: a parameter given twice, a name
-that is not written as it is known (``st%61rt``), or a value that is no percent-encoded UTF-8.
+API Gateway also hands over decoded parameters, with the values of a repeated one joined by commas. They are
+not used here. A query that could be read in more than one way is refused: a parameter given twice, a name
+with encoded characters (``st%61rt``), or a value that is no percent-encoded UTF-8.
 """
 
 import re
@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 from expunge.errors import InvalidRequest
 
 KNOWN = ("start", "end", "auth", "uuid", "timestamp", "signature", "pnsdk", "requestid", "instanceid")
-"""What the API knows, then what PubNub's SDKs add to every request."""
+"""The parameters of the API, then those that PubNub's SDKs add to every request."""
 
 # The SDKs report in parameters such as l_pub how long earlier requests took.
 _LATENCY = re.compile(r"l_[A-Za-z0-9_.-]*")

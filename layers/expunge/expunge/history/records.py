@@ -1,7 +1,8 @@
 """The records of deletions of channel history, for operators.
 
-A deletion's note is its record until it is over. Then a record takes the note's place, in one transaction, so
-that at every moment there is one of the two. A keyset's records lie apart from those of all accounts.
+As long as a deletion is under way, its note serves as its record. Then a record takes the note's place, in
+one transaction, so that at every moment there is one of the two. The keys of these records name a keyset
+where those of other records name an account.
 """
 
 import uuid
@@ -20,15 +21,15 @@ from expunge.table.store import ConditionFailed, Store, key
 
 FAMILY = "channel"
 
-# The background goes on until it is done.
 _UNTIL_DONE = "9999-12-31T23:59:59.999Z"
+"""Until when functions may be at work on an unfinished deletion: no time ends it."""
 
 
 def record(sweep: Sweep, progress: Progress, record_days: int) -> Record:
-    """Give the record of a deletion, kept for so many days and always longer than its messages.
+    """Make the record of a deletion, kept for so many days, and always a day longer than its messages.
 
-    `start` and `end` are as the API has them, and mean the same as those that were asked for: messages
-    before `start`, from `end` on; one that says nothing is left out.
+    Its `start` and `end` are timetokens as in the API: they mean messages from `end` on and before `start`.
+    A bound that leaves out nothing is not named.
     """
     deletion = sweep.deletion
     about = {"channels": list(sweep.channels), **timetokens.asked(sweep.timetokens)}
@@ -54,10 +55,10 @@ def record(sweep: Sweep, progress: Progress, record_days: int) -> Record:
 def end(store: Store, sweep: Sweep, progress: Progress, record_days: int, deadline: Deadline) -> None:
     """Put the record in the place of the note, so that nobody takes the sweep up again. Raises StoreError.
 
-    If it was over already, the record that is there stays.
+    If the note is gone already, nothing is written, and the record that took its place stays as it is.
     """
     item = record(sweep, progress, record_days).item()
-    # It is looked for by its id as well, without knowing the keyset.
+    # So that it can be found by its id alone, by somebody who does not know the keyset.
     item["group_pk"] = {"S": keys.channel_deletion(sweep.deletion.request_id)}
     delete = {
         "TableName": store.table,
@@ -91,7 +92,7 @@ def newest(store: Store, sub_key: str, deadline: Deadline) -> Iterator[Record]:
     for each in records.all_newest(store, keys.channel_deletions(sub_key), deadline):
         while open_ones and open_ones[0].order > each.order:
             yield open_ones.pop(0)
-        # A sweep that has ended since its note was read is given once.
+        # A sweep that ended after its note was read has a record as well; only that is given.
         open_ones = [one for one in open_ones if one.id != each.id]
         yield each
     yield from open_ones
@@ -99,7 +100,7 @@ def newest(store: Store, sub_key: str, deadline: Deadline) -> Iterator[Record]:
 
 def sub_key_of(store: Store, request_id: str, deadline: Deadline) -> str | None:
     """Find the keyset of a deletion by the id alone; None if there is none. Raises StoreError."""
-    # A note that is missed here because the sweep ended meanwhile has a record by then, so it goes first.
+    # Notes first: if a note is missed here because its sweep has just ended, the record is there by now.
     for place in notes.listed(store, deadline):
         if place.sk.partition("#")[2] == request_id:
             return place.pk.partition("#")[2]

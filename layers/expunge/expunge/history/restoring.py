@@ -1,6 +1,7 @@
-"""Restoring a deletion of channel history: its messages are found in the bin, and nothing lists them.
+"""Restores a deletion of channel history. Nothing lists its messages: they are found in the bin.
 
-What is restored is gone from the bin, so the bin itself is the progress: the same again finds what is left.
+The bin is the part of an index that shows deleted messages. What is restored is gone from it, so no progress
+needs to be stored: whoever does the same again finds what is left.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +26,7 @@ SLICE = 1000
 
 _PAGE = 250
 _AT_ONCE = 4
+_BATCH = 100  # keys that BatchGetItem takes
 
 
 class Message(NamedTuple):
@@ -35,7 +37,7 @@ class Message(NamedTuple):
 
 
 def end_sweep(store: Store, sub_key: str, request_id: str, record_days: int, deadline: Deadline) -> bool:
-    """End what is left of the deletion in the background, for good; whether anything was. Raises StoreError.
+    """End a deletion that is still under way, for good. Return whether it was. Raises StoreError.
 
     A function that is flagging messages for it at this moment flags up to a thousand more and then stops.
     """
@@ -53,11 +55,11 @@ def restore_all(
     retention_days: int,
     deadline: Deadline,
 ) -> Iterator[int]:
-    """Restore whatever the deletion flagged, giving after each slice how many it restored.
+    """Restore whatever the deletion flagged, and yield after each slice how many messages it restored.
 
-    Holds a slice and a page of keys a shard, however much there is. Looks where the deletion put its
-    messages, and where the purge dates them anew for a longer retention in force. Raises StoreError after
-    the slices that worked.
+    Messages are looked for under the date at which the deletion made them due, and under the later one that
+    the purge gives them if the retention in force is longer. Memory holds a slice, and a page of keys from
+    each shard of the bin, however much there is. Raises StoreError after the slices that worked.
     """
     pool = ThreadPoolExecutor(_AT_ONCE)
     try:
@@ -102,9 +104,6 @@ def count_deleted(
     return total
 
 
-_BATCH = 100
-
-
 def _restore(
     store: Store, deletion: Deletion, restorer: Restorer, rows: Sequence[Item], deadline: Deadline
 ) -> Iterator[int]:
@@ -116,6 +115,7 @@ def _restore(
 
 
 def _dates(deletion: Deletion, retention_days: int) -> Sequence[str]:
+    """When the deletion's messages may be due: by its own date, or by the retention in force."""
     rule = Rule(timestamps.now(), timedelta(days=retention_days))
     anew = max(deletion.purge_at, rule.purge_at(deletion.deleted_at))
     return list(dict.fromkeys([deletion.purge_at, anew]))
@@ -124,9 +124,10 @@ def _dates(deletion: Deletion, retention_days: int) -> Sequence[str]:
 def _in_bin(
     store: Store, pool: ThreadPoolExecutor, sub_key: str, purge_at: str, deadline: Deadline
 ) -> Iterator[str]:
-    """The keyset's messages that are due at that time: those of the deletion, hardly ever others.
+    """Partition keys of the keyset's messages that are due at exactly that time.
 
-    Also those that are held and therefore wait apart from the bin.
+    Hardly ever is one of another deletion among them. Messages under a hold are, though they wait apart from
+    the bin.
     """
     places = [*keys.bin_shards(), *keys.parked_shards()]
     shards = [Partition(keys.BY_STATE, place) for place in places]
@@ -135,7 +136,7 @@ def _in_bin(
 
 
 def _row(pk: str) -> Item:
-    """What must be known of a message to put it in its place: its key says it all."""
+    """The attributes that tell a message's place among the living. All of them are in its key."""
     _, sub_key, rest = pk.split("#", 2)
     channel, _, timetoken = rest.rpartition("#")
     told = {

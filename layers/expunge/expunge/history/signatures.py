@@ -11,9 +11,9 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote
 
-# What is left as it is in a channel's name, beside letters, digits, "-", "_" and ".". With each of these, the
-# commas between names are encoded or not.
-_LEFT_AS_THEY_ARE = (
+# What SDKs leave unencoded in a channel's name, beside letters, digits, "-", "_" and ".". With each of these,
+# the commas between names may be encoded or not.
+_UNENCODED = (
     "",  # JavaScript, C#
     "~",  # Python, Go
     "*",  # form encoding: Ruby, Java
@@ -49,24 +49,24 @@ def query(parameters: Mapping[str, str]) -> str:
 
 def paths(sub_key: str, channels: str) -> list[str]:
     """Write the path of these channels in every form that an SDK gives it: up to 18, each once."""
-    # Built up mark by mark, because most of what is left as it is begins alike.
+    # Character by character, because many of these sets begin alike: what is built for one serves the next.
     built = {"": _encode(channels)}
     segments = []
-    for left in _LEFT_AS_THEY_ARE:
-        for end in range(1, len(left) + 1):
-            mark = left[end - 1]
-            if left[:end] not in built:
-                built[left[:end]] = built[left[: end - 1]].replace(_encode(mark), mark)
-        segments += [built[left], built[left].replace("%2C", ",")]
+    for unencoded in _UNENCODED:
+        for end in range(1, len(unencoded) + 1):
+            mark = unencoded[end - 1]
+            if unencoded[:end] not in built:
+                built[unencoded[:end]] = built[unencoded[: end - 1]].replace(_encode(mark), mark)
+        segments += [built[unencoded], built[unencoded].replace("%2C", ",")]
     return [f"/v3/history/sub-key/{sub_key}/channel/{segment}" for segment in dict.fromkeys(segments)]
 
 
 def messages(
     publish_key: str, sub_key: str, channels: str, parameters: Mapping[str, str], body: bytes = b""
 ) -> Iterator[bytes]:
-    """Give all that a client may have signed of a DELETE request which arrived like this.
+    """Give each message that a client may have signed for a DELETE request that arrived like this.
 
-    `channels` is the last part of the path, decoded. A request with a body of more than 1,024 bytes has none.
+    `channels` is the last part of the path, decoded. For a body of more than 1,024 bytes there is none.
     """
     if len(body) <= _LONGEST_BODY:
         written = query(parameters)

@@ -1,4 +1,4 @@
-"""Background deletions: a run carries out sweeps, the keysets taking turns."""
+"""A run over all deletions of channel history that are not complete (sweeps). Keysets take turns."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from expunge.history.notes import Place
 from expunge.table.store import Store
 from expunge.telemetry import count, logger, seconds
 
-# Seconds of a keyset's turns. The first one is short, because most sweeps are small, and there may be many
-# large ones.
+# Seconds of a keyset's turns. The first one is short: most sweeps are small and end in it, and they need not
+# wait long for those that do not.
 _FIRST_TURN = 1.0
 _TURN = 10.0
 # Seconds after which a run looks for sweeps that have come since.
@@ -23,9 +23,9 @@ _LISTED_AGAIN = 10.0
 
 
 class Resumed(NamedTuple):
-    """What a run did: sweeps that it deleted something for, and whether the next run has to go on with some.
+    """For how many sweeps a run deleted something, and whether the next run has to go on with any.
 
-    Neither a sweep that waits for the index nor one that is set aside is among those to go on with.
+    A sweep that only waits for the index, or is set aside, is none to go on with.
     """
 
     resumed: int
@@ -33,9 +33,9 @@ class Resumed(NamedTuple):
 
 
 def resume(store: Store, deadline: Deadline) -> Resumed:
-    """Go on with sweeps until none is left that can be gone on with, or time is up. Runs may overlap.
+    """Carry out sweeps until there is nothing to do for any, or time is up. Runs may overlap.
 
-    Raises nothing of the store: what fails remains for the next run.
+    Raises no StoreError: what fails remains for the next run.
     """
     run = _Run(store, deadline)
     complete = run.work()
@@ -51,9 +51,9 @@ class Looked(NamedTuple):
 
 
 def look(store: Store, deadline: Deadline) -> Looked:
-    """Tell how old the oldest sweep is, and give all of them, without going on with any.
+    """Find all sweeps without carrying out any, and publish as a metric how old the oldest is.
 
-    Raises nothing of the store: what cannot be read is left out.
+    Raises no StoreError: what cannot be read is left out.
     """
     run = _Run(store, deadline)
     run.publish(complete=run.only_look())
@@ -61,9 +61,9 @@ def look(store: Store, deadline: Deadline) -> Looked:
 
 
 def try_again(store: Store, aside: Sequence[Place], deadline: Deadline) -> int:
-    """Try sweeps that are set aside, as long as there is time; return how many it deleted something for.
+    """Try sweeps that are set aside, as long as there is time. Return for how many something was deleted.
 
-    Those that work again are not set aside from then on. Raises nothing of the store.
+    Those are no longer set aside. Raises no StoreError.
     """
     run = _Run(store, deadline)
     run.try_again(aside)
@@ -124,7 +124,7 @@ class _Run:
         return True
 
     def try_again(self, aside: Sequence[Place]) -> None:
-        """Try only these, which are set aside, and tell what was done."""
+        """Try only these, which are set aside, and publish what was done."""
         for place in aside:
             self._add(place)
             self._works[place].state = State.SET_ASIDE
@@ -132,7 +132,7 @@ class _Run:
         self.publish(complete=False)
 
     def of_state(self, state: State) -> Sequence[Place]:
-        """Those that got so far; an open one is there to go on with."""
+        """The sweeps with which this run got that far."""
         return [place for place, work in self._works.items() if work.state is state]
 
     def count_resumed(self) -> int:
@@ -142,7 +142,10 @@ class _Run:
         return any(work.state in (State.OPEN, State.FAILED) for work in self._works.values())
 
     def publish(self, *, complete: bool) -> None:
-        """Tell what was done, how many sweeps are set aside and, if all are known, how old the oldest is."""
+        """Publish as metrics what was done, how many sweeps are set aside and how old the oldest one is.
+
+        The last is left out unless the list of sweeps is `complete`.
+        """
         aside = [work.place.sk for work in self._works.values() if work.state is State.SET_ASIDE]
         if aside:
             logger.error(
@@ -178,7 +181,7 @@ class _Run:
                 work.try_again(self._deadline.to_end() - _TURN)
 
     def _oldest(self) -> float:
-        """Seconds since the oldest sweep was asked for that is neither complete nor set aside."""
+        """How many seconds ago the oldest sweep was asked for, of those neither complete nor set aside."""
         ages = [
             work.place.age(timestamps.now())
             for work in self._works.values()

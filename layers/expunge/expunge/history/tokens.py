@@ -1,7 +1,9 @@
-"""Access Manager tokens, version 3: what they grant, under the seal of the keyset's secret key.
+"""Access Manager tokens, version 3: CBOR that says what is granted, sealed with the keyset's secret key.
 
-A token is not decoded before it is trusted: its outside is looked over, then its seal is checked, and only
-what the holder of the secret key wrote is decoded. `cbor2` and `re2` are imported where they are needed,
+The seal is an HMAC-SHA256. How PubNub seals its tokens is not public, so these are this service's own.
+
+A token is not decoded before it is trusted: it is taken apart into its entries, then its seal is checked, and
+only what the holder of the secret key wrote is decoded. `cbor2` and `re2` are imported where they are needed,
 because a request without a token needs neither.
 """
 
@@ -15,28 +17,32 @@ from typing import Any
 from expunge.history import cbor
 
 DELETE = 8
-"""The bit of the permission to delete."""
+"""The bit that grants deleting, among the bits that a token has for each channel."""
 
 LONGEST_TTL = 43_200
 """Minutes: 30 days."""
 
-# More than the 10,240 bytes of request line and headers that API Gateway lets pass.
 _LONGEST = 10_240
+"""Characters. API Gateway lets pass so many bytes of request line and headers together."""
 _BASE64 = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 _SIG = b"\x43sig"
 _SIG_HEAD = b"\x58\x20"  # a byte string of 32 bytes follows
 _SIG_BYTES = 32
-# A bound on compiling as well as on matching. It does not bound reading a pattern, so what is slow to read is
-# counted: repetitions with a number, and classes of Unicode, such as \pL, which hold hundreds of ranges.
+# Bytes that RE2 may use. They bound the time of compiling and matching patterns, but not of parsing them. So
+# what is slow to parse is counted, in repetitions: those with a number, such as {100}, count by the number,
+# and classes of Unicode, such as \pL, which hold hundreds of ranges, as 70 each.
 _PATTERN_MEMORY = 1 << 19
-_SLOW_TO_READ = re.compile(r"\\[pP]|\{(\d{1,4})(?:,(\d{0,4}))?\}")
-_CLASS_COSTS = 70
-_MOST_REPEATED = 500
+_SLOW_TO_PARSE = re.compile(r"\\[pP]|\{(\d{1,4})(?:,(\d{0,4}))?\}")
+_COST_OF_A_CLASS = 70
+_HIGHEST_COST = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token whose seal held; `expires_at` in Unix seconds. It grants deleting in these channels."""
+    """A token whose seal is right: it grants deleting in the channels of these names and patterns.
+
+    `expires_at` is in Unix seconds. If there is a `uuid`, only the client of that uuid may use it.
+    """
 
     expires_at: int
     uuid: str | None
@@ -60,7 +66,7 @@ class Sealed:
 
     @classmethod
     def unwrap(cls, text: str) -> "Sealed | None":
-        """Look over a token's outside; None for what is no token, such as an auth key."""
+        """Take a token apart without decoding it; None for what is no token, such as an auth key."""
         if len(text) > _LONGEST or _BASE64.fullmatch(text) is None:
             return None
         bare = text.rstrip("=")
@@ -86,7 +92,7 @@ class Sealed:
 
 
 def issue(fields: Mapping[bytes, Any], secret_key: str) -> str:
-    """Seal a token's fields (``v``, ``t``, ``ttl``, ``res``, ``pat``, ...) and write them as text, padded."""
+    """Seal a token's fields (``v``, ``t``, ``ttl``, ``res``, ...). Return it as padded URL-safe base64."""
     from cbor2 import dumps  # noqa: PLC0415 - see above
 
     sig = _seal(dumps(dict(fields)), secret_key)
@@ -141,9 +147,10 @@ def _text(value: Any) -> str:
 
 
 def _unmatched(patterns: Iterable[str], channels: Sequence[str]) -> list[str]:
-    """Give those of the channels that no pattern matches as a whole.
+    """Give the channels whose whole name no pattern matches.
 
-    One that RE2 refuses matches none, and neither does one that is too slow to read after those before it.
+    A pattern that RE2 refuses matches none. What the patterns cost to parse is added up: the one that exceeds
+    the limit, and all after it, match none either.
     """
     import re2  # type: ignore[import-untyped] # noqa: PLC0415 - it has no types; see above
 
@@ -152,7 +159,7 @@ def _unmatched(patterns: Iterable[str], channels: Sequence[str]) -> list[str]:
     options.log_errors = False
     # All at once, in one automaton: time and memory are bounded together, however many patterns there are.
     together = re2.Set.FullMatchSet(options)
-    left = _MOST_REPEATED
+    left = _HIGHEST_COST
     for pattern in patterns:
         left -= _cost(pattern)
         if left < 0:
@@ -169,6 +176,6 @@ def _unmatched(patterns: Iterable[str], channels: Sequence[str]) -> list[str]:
 
 
 def _cost(pattern: str) -> int:
-    """How slow a pattern is to read, in repetitions."""
-    slow = _SLOW_TO_READ.finditer(pattern)
-    return sum(int(each[2] or each[1]) if each[1] else _CLASS_COSTS for each in slow)
+    """How slow a pattern is to parse, in repetitions."""
+    slow = _SLOW_TO_PARSE.finditer(pattern)
+    return sum(int(each[2] or each[1]) if each[1] else _COST_OF_A_CLASS for each in slow)
