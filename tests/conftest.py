@@ -27,7 +27,7 @@ from expunge.table import at_once, retries
 from expunge.table.store import CLIENT_CONFIG, Store, store
 from expunge.telemetry import logger
 from expunge.webhooks import customer_endpoints
-from tests import engine, refusals, shortcut
+from tests import engine, logbook, refusals, shortcut
 from tests.clock import Clock
 from tests.world import RunningOut, World
 
@@ -76,6 +76,13 @@ def _fresh_process() -> Iterator[None]:
     """Each test meets the functions as a new sandbox would."""
     yield
     forget()
+
+
+@pytest.fixture(autouse=True)
+def _log_is_described() -> Iterator[None]:
+    """Whatever the service logs is what docs/logs.md says."""
+    with logbook.read():
+        yield
 
 
 @pytest.fixture(autouse=True)

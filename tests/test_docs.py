@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from cli.template import functions
+from tests import logbook
 from tests.deploy.template import template
 
 ROOT = Path(__file__).parent.parent
@@ -110,6 +111,22 @@ def test_every_alarm_is_described() -> None:
     for name, resource in template()["Resources"].items():
         if resource["Type"] == "AWS::CloudWatch::Alarm":
             assert f"`{name}`" in text, f"docs/operating.md lacks the alarm {name}"
+
+
+def logged(path: Path) -> Iterator[str]:
+    """Messages that are written in a file of the service, where its logger is called."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Call(func, [ast.Constant(message), *_]) if re.match(
+                r"logger\.|_warn$", ast.unparse(func)
+            ):
+                yield str(message)
+
+
+def test_every_log_line_is_described_and_no_other() -> None:
+    files = [*(ROOT / "layers").rglob("*.py"), *(ROOT / "functions").glob("*.py")]
+    written = {message for path in files for message in logged(path)}
+    assert {message for message, _ in logbook.described()} == written
 
 
 @pytest.mark.parametrize("picture", sorted((ROOT / "docs").glob("*.svg")), ids=named)
