@@ -1,4 +1,4 @@
-"""Many rows written in transactions and read back, a few calls at once, within an invocation's time."""
+"""Writes many rows in transactions and reads rows back: a few calls at once, in the time of an invocation."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -11,19 +11,21 @@ from expunge.table.store import Item, Store
 from expunge.table.transactions import LIMIT, RowT, Transaction
 from expunge.telemetry import logger
 
-# Each TLS connection costs tens of milliseconds of CPU to open, so a few do more than many.
 _AT_ONCE = 4
+"""Threads. Each needs a TLS connection, which costs tens of milliseconds of CPU to open: a few do more than
+many."""
 
 _idle: list[ThreadPoolExecutor] = []
-"""Pools whose threads wait for work: to begin a thread takes as long as half a call of the SDK."""
+"""Pools that are kept for the next call: to begin a thread takes half as long as a call of the SDK."""
 
 
 def commit(
     store: Store, rows: Sequence[RowT], most: int, deadline: Deadline
 ) -> tuple[StoreError, list[RowT]] | None:
-    """Write the rows, so many to a transaction; None when all of them are settled.
+    """Write the rows, at most `most` in a transaction.
 
-    Otherwise returns why not, and the rows that may have been written, or may yet be, because an answer is
+    Returns None when all are settled: each is written, or its condition failed. Otherwise returns the error
+    that stopped it, and the rows in doubt: they may have been written, or may yet be, because an answer is
     missing. When it returns, nothing more is sent.
     """
     transactions = [Transaction(rows[at : at + most]) for at in range(0, len(rows), most)]
@@ -59,7 +61,7 @@ def commit(
 
 
 def read_back(store: Store, pks: Sequence[str], attributes: str, deadline: Deadline) -> dict[str, Item]:
-    """Messages by partition key: those that can be read before the answer is due.
+    """Read items `MESSAGE`, and return by partition key those that could be read before the answer is due.
 
     Any may be missing, because the store failed or took too long.
     """
@@ -76,7 +78,7 @@ def read_back(store: Store, pks: Sequence[str], attributes: str, deadline: Deadl
 
 
 def forget() -> None:
-    """Have the threads begun anew."""
+    """End the threads that are kept; the next call begins new ones."""
     while _idle:
         _idle.pop().shutdown(wait=False)
 

@@ -1,7 +1,7 @@
-"""Content that a record names instead of holding it: an object in the one bucket that may be deleted from.
+"""Addresses of content that is an object in S3 instead of an item of the table: `s3://bucket/key`.
 
-A key is opaque: nothing in it is decoded, joined or made shorter, so that `%2F` and `..` are characters like
-all others, and one key never names what another one names.
+A key is opaque: nothing in it is decoded or normalised, so that `%2F` and `..` are characters like all
+others, and two different keys never name the same object.
 """
 
 import re
@@ -18,7 +18,7 @@ _URL: Final = (
 
 def parts(url: str) -> tuple[str, str] | None:
     """Bucket and key of `s3://bucket/key`; None if it is no such address."""
-    # Compiled with the first one: so many letters take 6 ms, which most cold starts can do without.
+    # Compiled here, not when the module is imported: that takes 6 ms, which most cold starts can do without.
     match = re.fullmatch(_URL, url)
     if match is None or len(match[2].encode()) > LONGEST_KEY:
         return None
@@ -26,6 +26,6 @@ def parts(url: str) -> tuple[str, str] | None:
 
 
 def key_in(bucket: str, url: str) -> str | None:
-    """Give the key of an object in that bucket; None for an address of anything else."""
+    """Give the key of an object in that bucket; None for any other address."""
     found = parts(url)
     return found[1] if found is not None and found[0] == bucket else None

@@ -1,7 +1,7 @@
-"""The fields of the import format: what each must be, for the checker and in words.
+"""The fields of the import format: what each must be, as a rule that is checked and in words for an error.
 
-They are checked by pydantic's core alone. Its models would do the same, but importing them takes a fifth of a
-cold start.
+pydantic's core checks them. pydantic's models would do the same, but importing them takes a fifth of a cold
+start.
 """
 
 from collections.abc import Callable
@@ -46,10 +46,10 @@ class Rule(NamedTuple):
     must_be: str
     """Completes the sentence "<field> must be ..."."""
     names: tuple[str, ...] = ()
-    """Those that it must be one of, or have in it, if they are known."""
+    """The words that it must be one of, or a list of; empty where any text will do."""
 
     def and_read_by(self, read: Callable[[str], object]) -> "Rule":
-        """Have it also be what a function reads without a ValueError."""
+        """Give the same rule, but for texts only that `read` takes without a ValueError."""
 
         def check(text: str) -> str:
             read(text)
@@ -82,7 +82,7 @@ def _channel_name(name: str) -> None:
 
 
 def _link_state(text: str) -> None:
-    from expunge.problems import CATALOGUE  # noqa: PLC0415 - linked accounts are loaded, they come by no queue
+    from expunge.problems import CATALOGUE  # noqa: PLC0415 - only `expunge load` takes linked accounts
 
     if text != "connected" and text not in CATALOGUE:
         raise ValueError("no state")
@@ -106,7 +106,7 @@ _CHANNELS: Final = Rule(
 _VERSION: Final = Rule(
     nullable_schema(int_schema(ge=0, le=LARGEST_VERSION)), f"a whole number from 0 to {LARGEST_VERSION}"
 )
-# Long enough for any fraction that says something, short enough for an item.
+# Long enough for any fraction of a second, short enough for an item.
 _RFC3339: Final = _text("an RFC 3339 time with an offset, such as 2026-04-05T14:23:11Z", longest=64)
 
 Kind = Annotated[str, _text("a kind of record")]

@@ -1,8 +1,11 @@
-"""What a deletion writes on a message: who, when, for which request, when due, and its place in the bin.
+"""What a deletion writes on a message (its flags), and what the purge leaves of it (its tombstone).
 
-What is left of a message that was purged is its tombstone: the same item, of which nothing stays but its key,
-which deletion it was, when it was purged, and a mark by which whoever purged it recognises that if no answer
-came. So a record that comes late or again does not bring it back.
+The flags say who deleted the message, when and for which request, and when it is due for purging. They also
+move it to its place in the bin, the part of the index `by_state` that shows deleted messages.
+
+The tombstone is the same item with little left in it: its key, the request that deleted the message, when it
+was purged, and a mark by which the function that purged it recognises its own write if the answer got lost.
+As long as it is there, a record that comes late or again does not bring the message back.
 """
 
 from collections.abc import Mapping
@@ -13,14 +16,14 @@ from expunge import timestamps
 from expunge.table import keys
 
 OF_A_DELETION = ("deleted_at", "deleted_by", "delete_request_id", "purge_at")
-"""Attributes that say what happened; the index's keys go with them."""
+"""Attributes that say what happened. The index's keys are written together with them."""
 
 OF_A_RESTORE = ("restored_at", "restored_by")
-"""Attributes that say who made a message live again; they stay if it is deleted anew."""
+"""Attributes that say when and by whom a message was made live again. They stay if it is deleted anew."""
 
 
 NOT_DELETED: Final = "attribute_not_exists(deleted_at) AND attribute_not_exists(purged_at)"
-"""Condition of a write that a message must be neither deleted nor purged for."""
+"""A condition: the message is neither deleted nor purged."""
 
 _GONE: Final = (
     *("kind", "account_id", "id", "endpoint_id", "#status", "received_at", "created_at", "event_type"),
@@ -30,13 +33,14 @@ _GONE: Final = (
     *("deleted_at", "deleted_by", "purge_at", "erased_at"),
     *(*OF_A_RESTORE, "restored_from", "restored_request_id"),
 )
-"""Every attribute of a message that its tombstone lacks; `status` is a word of DynamoDB's own."""
+"""Every attribute of a message that its tombstone lacks. An expression must call `status` by another name,
+because DynamoDB reserves that word."""
 
 
 def flags(
     pk: str, *, deleted_at: str, deleted_by: str, delete_request_id: str, purge_at: str
 ) -> dict[str, str]:
-    """Every attribute of a deletion of the message with that partition key; times to the millisecond."""
+    """All that a deletion writes on the message with that partition key. Times are UTC to the millisecond."""
     return {
         "deleted_at": deleted_at,
         "deleted_by": deleted_by,
@@ -48,18 +52,17 @@ def flags(
 
 
 def assignments(attributes: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
-    """What follows SET in an update expression, and the values that it names."""
+    """Set these attributes: what follows SET in an update expression, and the values that it names."""
     clause = ", ".join(f"{name} = :{name}" for name in attributes)
     return clause, {f":{name}": {"S": value} for name, value in attributes.items()}
 
 
 def tombstone(purged_at: datetime, days: int, mark: str) -> dict[str, Any]:
-    """Give the arguments of an update that makes a message its tombstone, kept for so many days.
+    """Give the arguments of an update that turns a message into its tombstone, kept for so many days.
 
-    Whoever got no answer knows by the `mark` that it was this update that was made.
-
-    `delete_request_id` stays. DynamoDB removes what has expired within days, not at once; until then it
-    counts.
+    By the `mark`, whoever made this update and got no answer recognises it. The attribute
+    `delete_request_id` is left as it is. DynamoDB removes a tombstone within a few days after its time, and
+    until then it counts.
     """
     keep_until = int((purged_at + timedelta(days=days)).timestamp())
     return {
@@ -77,5 +80,5 @@ def tombstone(purged_at: datetime, days: int, mark: str) -> dict[str, Any]:
 
 
 def is_tombstone(item: Mapping[str, Any]) -> bool:
-    """Whether that is all that is left of a message."""
+    """Whether the item is the tombstone of a purged message."""
     return "purged_at" in item

@@ -1,11 +1,11 @@
 """Records as DynamoDB items, and for each kind the writes that belong in one transaction.
 
-A message is written by an update, not a put: what the service notes on it (who restored it, which request is
-deleting it at this moment) is not the writer's and stays. No write makes a deleted message live again, and
-none with an older version changes anything; its content is written only together with it.
+A message is written by an update, not by a put, so that what the service has noted on it stays: who restored
+it, or which request is deleting it at this moment. No write makes a deleted message live again, and none with
+an older version changes anything. Content is written only together with its message.
 
-Content is stored compressed. DynamoDB charges for size, when it is written, while it is stored and when it
-is purged; JSON shrinks to a fifth or so.
+Content is stored compressed: DynamoDB charges for its size when it is written, while it is stored and when it
+is purged, and JSON shrinks to a fifth or so.
 """
 
 import zlib
@@ -40,28 +40,30 @@ Write = dict[str, Any]
 """An element of ``TransactItems`` that lacks its ``TableName``."""
 
 COMPRESSION: Final = 3
-"""Level of zlib. On GitHub's webhooks 1, 3 and 6 take 10, 10 and 17 ms a megabyte, to 18, 17 and 16 %."""
+"""Level of zlib. On GitHub's webhooks, levels 1, 3 and 6 take 10, 10 and 17 ms a megabyte, and leave 18, 17
+and 16 % of the size."""
 
 ENDPOINT: Final = {"inbound_endpoint_id": "endpoint_id", "pull_endpoint_id": "endpoint_id"}
-"""Attributes that are called otherwise than the record's field, so that families share code."""
+"""Field of a record to the attribute that holds it, where these differ: one name lets families share code."""
 
 _NOT_REVOKED: Final = "attribute_not_exists(revoked_at)"
 
 NO_VERSION: Final = "attribute_not_exists(version)"
-"""Condition of a write that brings no version, and of one that does: `:version`."""
+"""Condition of a write that brings no version: the stored message has none either."""
 NEWER: Final = f"({NO_VERSION} OR version < :version)"
+"""Condition of a write that brings one, `:version`: the stored message has none, or a lower one."""
 
 
 def writes(record: Record) -> list[Write]:
     """Turn a record into writes that are committed together or, where a condition fails, not at all.
 
-    There are none for a record whose secret is withheld.
+    There are none for a record that lacks its secret (`Record.withheld`).
     """
     return writes_of(record.kind, items(record))
 
 
 def writes_of(kind: str, stored: Sequence[Item]) -> list[Write]:
-    """Do the same with the items that a record of that kind was turned into."""
+    """Do the same for a record of that kind, given the items that `items` has made of it."""
     if kind in MESSAGE_KINDS:
         return _of_message(*stored)
     if kind == "api_key":
@@ -71,18 +73,18 @@ def writes_of(kind: str, stored: Sequence[Item]) -> list[Write]:
 
 
 def inserts(metadata: Item, content: Item | None = None) -> list[Write]:
-    """Give the writes of a message that do the same as long as there is no such message yet.
+    """Give the writes of a message that is not in the table yet. If it is there, their condition fails.
 
-    Where there is one, they are refused. The engine has less to do for them than for an update.
+    They do the same as those of `writes`, and DynamoDB has less to do for them.
     """
     return [_put(metadata, "attribute_not_exists(pk)"), _of_content(metadata, content)]
 
 
 @singledispatch
 def items(record: Record) -> list[Item]:
-    """Turn a record into the items that a table without it gets; none if its secret is withheld.
+    """Turn a record into the items that a table gets that lacks it; none if the record lacks its secret.
 
-    A message's metadata comes first, its content, if it has any, second.
+    A message's metadata comes first. Its content, if it has any, comes second.
     """
     raise TypeError(f"no items are known for {type(record).__name__}")
 
@@ -141,7 +143,7 @@ def _outbound_message(record: OutboundMessage) -> list[Item]:
 @items.register
 def _linked_account(record: LinkedAccount) -> list[Item]:
     sk = keys.LINKED_ACCOUNT + record.id
-    # "state" is a word of DynamoDB's own, which no projection may name.
+    # Not "state": DynamoDB reserves that word, and no projection may name it.
     return [_item(keys.account(record.account_id), sk, provider=record.provider, link_state=record.state)]
 
 
@@ -150,7 +152,7 @@ def _linked_message(record: LinkedMessage) -> list[Item]:
     pk = keys.linked_message(record.account_id, record.id)
     if not record.deleted_at:
         return _message(record, pk)
-    # These are deleted for good: their content went with them.
+    # Messages of linked accounts are deleted for good, and their content with them.
     metadata, *_ = _message(record, pk)
     return [metadata | {"erased_at": metadata["deleted_at"]}]
 
@@ -169,7 +171,7 @@ def _keyset(record: Keyset) -> list[Item]:
 def _auth_grant(record: AuthGrant) -> list[Item]:
     digest = sha256(record.auth_key.encode()).hexdigest()
     expires_at = record.expires_at and timestamps.micros(timestamps.parse(record.expires_at))
-    # "permissions" is a word of DynamoDB's own, too.
+    # Not "permissions", which DynamoDB reserves as well.
     granted = {"granted": {"L": [{"S": name} for name in record.permissions]}}
     pk, sks = (
         keys.keyset(record.sub_key),
@@ -182,7 +184,7 @@ def _auth_grant(record: AuthGrant) -> list[Item]:
 def _channel_message(record: ChannelMessage) -> list[Item]:
     timetoken = timetokens.order(timetokens.parse(record.timetoken))
     metadata, *content = _message(record, keys.channel_message(record.sub_key, record.channel, timetoken))
-    # By this, a deletion that is still under way tells what was stored after it was asked for, and spares it.
+    # By this, a deletion that is still under way spares what was stored after its request.
     return [metadata | {"stored_at": {"S": timestamps.micros(timestamps.now())}}, *content]
 
 
@@ -206,7 +208,7 @@ def _message(record: Message, pk: str) -> list[Item]:
 
 
 def _of_message(metadata: Item, content: Item | None = None) -> list[Write]:
-    """Give the writes of a message. Where it has no content, that of the message it replaces goes."""
+    """Give the writes of a message. If it has no content, they delete that of the one it replaces."""
     condition = NEWER if "version" in metadata else NO_VERSION
     gone = [name for name in _NOT_IN_ALL if name not in metadata]
     update = _update(metadata, f"{NOT_DELETED} AND {condition}", first="stored_at", gone=gone)
@@ -225,10 +227,9 @@ _NOT_IN_ALL_KEYS: Final = ("label", "expires_at", "scopes")
 
 
 def stored_over(before: Item, item: Item) -> Item | None:
-    """The item that is in the table after a record was stored over another; None if it changes nothing.
+    """What the table holds after `item` was stored where `before` was; None if that changes nothing.
 
-    `item` is the first item of the new record. This does in Python what the update expression of `writes`
-    does in DynamoDB.
+    `item` is the first item of a record. This does in Python what the update of `writes` does in DynamoDB.
     """
     sk = item["sk"]["S"]
     if sk == keys.API_KEY:
@@ -262,7 +263,7 @@ def _update(item: Item, condition: str, *, first: str, gone: Sequence[str]) -> W
     others stay as they are.
     """
     own = {name: value for name, value in item.items() if name not in ("pk", "sk")}
-    # "status" is a word of DynamoDB's own.
+    # DynamoDB reserves the word "status".
     names = {"ExpressionAttributeNames": {"#status": "status"}} if "status" in own else {}
     return {
         "Update": {
@@ -278,7 +279,7 @@ def _update(item: Item, condition: str, *, first: str, gone: Sequence[str]) -> W
 
 @cache
 def _expression(own: tuple[str, ...], first: str, gone: tuple[str, ...]) -> str:
-    """Write an update expression; there are only a few, for many records."""
+    """Write an update expression. It is cached, because many records share a few of them."""
     assigned = [
         f"{'#' if name == 'status' else ''}{name} = "
         + (f"if_not_exists({name}, :{name})" if name == first else f":{name}")
@@ -309,7 +310,7 @@ def _restoration(record: Message) -> dict[str, str]:
 
 
 def _item(pk: str, sk: str, **attributes: str) -> Item:
-    """Leave out what is empty."""
+    """Make an item of texts; empty ones are left out."""
     given = {name: value for name, value in attributes.items() if value}
     return {name: {"S": value} for name, value in {"pk": pk, "sk": sk, **given}.items()}
 

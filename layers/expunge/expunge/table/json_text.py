@@ -1,7 +1,7 @@
-"""JSON as the records need it: real JSON only, quickly read, compactly written, never a crash.
+"""Reads and writes the JSON of records: strictly, quickly, and with an error instead of a crash.
 
 pydantic's parser reads twice as fast as the standard library's, but refuses lone surrogates, which JSON
-allows and which real payloads hold. So it reads first, and the standard library has the last word.
+allows and which real payloads hold. So it reads first, and what it refuses is read by the standard library.
 """
 
 import json
@@ -34,7 +34,7 @@ def compact(value: Any) -> bytes:
         text = to_json(value)
     except PydanticSerializationError:
         text = _write_with_care(value)
-    # An infinity is written by its name, but a string may say the same.
+    # An infinity is written as Infinity, but a string may say the same. The careful way tells them apart.
     return _write_with_care(value) if b"Infinity" in text else text
 
 

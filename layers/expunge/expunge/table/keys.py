@@ -1,14 +1,18 @@
 """Every key of the table, in one place.
 
 A message is two items in a partition of its own: ``MESSAGE`` (its metadata, under 1 KB) and ``CONTENT``
-(its payload). They are apart because DynamoDB charges an update for the whole item.
+(its payload). They are apart because DynamoDB charges an update for the whole item. The key of every message
+starts with its account, so tenants cannot meet, whatever ids they choose.
 
-The sparse index ``by_state`` holds a message either among the living of its endpoint and status, or in the
-bin, due for purging. The sparse index ``by_group`` holds living
-messages once more, in the other way in which they are looked for: pull events by event type, and inbound and
-outbound messages of all endpoints of an account together, so that an endpoint without any costs nothing.
-API keys are in both: by their id, and by account. Every key of a message starts with its account, so tenants
-cannot meet, whatever ids they choose.
+Two sparse indexes show only the items that have their keys:
+
+- ``by_state`` (``state_pk``, ``state_sk``) shows a message either among the living of its endpoint and
+  status, or in the bin, where it waits to be purged.
+- ``by_group`` (``group_pk``, ``state_sk``) shows living webhook messages once more, for the other way in
+  which they are looked for: pull events by their event type, inbound and outbound messages of all endpoints
+  of an account together, so that an endpoint without any costs nothing.
+
+API keys are in both: by their id, and by account.
 """
 
 from typing import NamedTuple
@@ -21,21 +25,24 @@ BY_STATE = "by_state"
 BY_GROUP = "by_group"
 
 BIN_SHARDS = 16
-"""Purging spreads over this many partitions of the index, which take 1,000 changes a second each.
+"""The bin is spread over so many partitions of ``by_state``, each of which takes 1,000 changes a second.
 
-More may be added, and each costs half a read unit for every look into the bin; taking one away would hide
-what is in it. A simulation (benchmarks/scale.py) says that these are enough: 16,000 messages a second are
-purged before they are full, and a table takes 10,000 by AWS's default quota of 40,000 write units a second.
+It may be raised; each further shard costs half a read unit for every look into the bin. Never lower it: what
+lies in the shards that are left out would not be found. A simulation (benchmarks/scale.py) says that 16 are
+enough: they take 16,000 purged messages a second, and AWS's default quota of a table, 40,000 write units a
+second, is used up at 10,000.
 """
 
 CHANNEL_SHARDS = 16
-"""A channel's living messages spread over this many partitions, because a partition of an index takes 1,000
-changes a second and deleting a large channel makes more. Never change this: stored messages would not be
-found. Every request reads each of them, however few messages there are; by the same simulation a hundred
-million are deleted in two hours."""
+"""A channel's living messages are spread over so many partitions of ``by_state``.
+
+Never change this: stored messages would not be found. A partition takes 1,000 changes a second, and deleting
+a large channel makes more. Every request reads all of them, however few messages the channel has. In the same
+simulation, a hundred million messages of a channel are deleted in two hours.
+"""
 
 ACCOUNT_SHARDS = 4
-"""An account's living messages of one status spread over this many partitions of ``by_group``, for the same
+"""An account's living messages of one status are spread over so many partitions of ``by_group``, for the same
 reason. Never change this either."""
 
 
@@ -55,27 +62,27 @@ def linked_message(account_id: str, message_id: str) -> str:
 
 
 def channel_message(sub_key: str, channel: str, timetoken: str) -> str:
-    """Partition key of a channel's message; the timetoken of fixed width.
+    """Partition key of a channel's message; the timetoken has 19 digits, as `timetokens.order` writes it.
 
-    A channel's name may hold anything. What stands around it tells where it ends: no ``#`` is in a sub key,
-    and 19 digits are the timetoken.
+    A channel's name may hold any character. Where it begins and ends is certain all the same: a sub key holds
+    no ``#``, and the timetoken is always the last 19 digits.
     """
     return f"CHANNEL#{sub_key}#{channel}#{timetoken}"
 
 
 def sub_key(pk: str) -> str | None:
-    """Whose message it is, from its partition key; None if it is not a channel's."""
+    """The sub key in a message's partition key; None if it is not a channel's message."""
     family, _, rest = pk.partition("#")
     return rest.partition("#")[0] if family == "CHANNEL" else None
 
 
 def live_channel(sub_key: str, channel: str, shard: int) -> str:
-    """``state_pk`` of a part of a channel's living messages; ``state_sk`` is the timetoken of fixed width."""
+    """``state_pk`` of a part of a channel's living messages; ``state_sk`` is the timetoken, 19 digits."""
     return f"LIVE#CHANNEL#{sub_key}#{channel}#{shard:02d}"
 
 
 def channel_shard(timetoken: str) -> int:
-    """Which part of its channel a message is in, by its timetoken of fixed width."""
+    """Which part of its channel a message is in, by the 19 digits of its timetoken."""
     return crc32(timetoken.encode()) % CHANNEL_SHARDS
 
 
@@ -100,7 +107,7 @@ def live_of_type(live: str, event_type: str) -> str:
 
 
 def live_order(received_at: str, message_id: str) -> str:
-    """``state_sk`` of a living webhook message: fixed-width time first, so that a range is a window."""
+    """``state_sk`` of a living webhook message. A fixed-width time comes first: a range is a time window."""
     return f"{received_at}#{message_id}"
 
 
@@ -173,20 +180,20 @@ def bin_of_keyset(purge_at: str, sub_key: str) -> tuple[str, str]:
 
 
 def parked(bin_shard: str) -> str:
-    """``state_pk`` of what is due but held, by its partition in the bin; ``state_sk`` stays the same.
+    """``state_pk`` of what is due but under a hold, from its partition in the bin; ``state_sk`` is the same.
 
-    There the purge does not come upon it again with every run.
+    It waits apart from the bin, so that not every run of the purge comes upon it again.
     """
     return f"{_PARKED}{bin_shard.removeprefix(_BIN)}"
 
 
 def parked_shards() -> list[str]:
-    """Every ``state_pk`` of what is due but held."""
+    """Every ``state_pk`` of what is due but under a hold."""
     return [parked(shard) for shard in bin_shards()]
 
 
 def due(now: str) -> str:
-    """Last ``state_sk`` of what is due at that time, which is of the same fixed width as ``purge_at``."""
+    """Last ``state_sk`` of what is due at that time; it must be written like ``purge_at``, in fixed width."""
     return f"{now}$"  # sorts after # and before all digits
 
 
@@ -264,7 +271,7 @@ PURGE = "PURGE"
 """Sort key of the lease that a run of the purge holds."""
 
 PAUSE = "PURGE_PAUSE"
-"""Sort key of what is known of a pause of the purge, beside its lease."""
+"""Sort key of the item that says whether the purge is paused; it is beside the purge's lease."""
 
 PURGE_RUN = "PURGE_RUN"
 """Partition of the records of the purge's runs; the sort key begins with the time of their start."""
@@ -297,12 +304,12 @@ def deletion_order(requested_at: str, request_id: str) -> str:
 
 
 def channel_deletions(sub_key: str) -> str:
-    """Stands for the account in the keys of the deletions of a keyset; no account is called so."""
+    """What stands for the account in the keys of a keyset's deletions. No account id holds a ``#``."""
     return f"CHANNEL#{sub_key}"
 
 
 def sub_key_of_deletions(owner: str) -> str | None:
-    """Whose deletions these are, from what stands for the account; None if it is an account."""
+    """The sub key in what `channel_deletions` has made; None if `owner` is an account."""
     _, _, sub_key = owner.partition("CHANNEL#")
     return sub_key or None
 
@@ -333,7 +340,7 @@ HOLDS_STATE = "#"
 
 ENDPOINT = "ENDPOINT"
 MESSAGE_OF = "MESSAGE_OF"
-"""How two of these sort keys begin, for whoever takes them apart."""
+"""How the sort keys of holds on an endpoint, and on a message of an endpoint, begin."""
 
 
 def held_account(account_id: str) -> str:
@@ -367,5 +374,5 @@ def held_channel(sub_key: str, channel: str) -> str:
 
 
 def held_timetoken(sub_key: str, channel: str, timetoken: str) -> str:
-    """Sort key of holds on one message of a channel; the timetoken of fixed width."""
+    """Sort key of holds on one message of a channel; the timetoken has 19 digits."""
     return f"TIMETOKEN#{sub_key}#{channel}#{timetoken}"

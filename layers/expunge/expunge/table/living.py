@@ -1,4 +1,4 @@
-"""Where a message lies among the living, from its own attributes: storing and restoring put it there."""
+"""The place of a living message in the indexes, told by its attributes. Storing and restoring write it."""
 
 from collections.abc import Mapping
 
@@ -9,9 +9,9 @@ _FAMILY = {"inbound_message": "INBOUND", "outbound_message": "OUTBOUND", "pull_e
 
 
 def place(message: Mapping[str, str]) -> dict[str, str]:
-    """The keys of the indexes that a living message has; none for a linked account's, which is found by id.
+    """The index keys of a living message; none for a linked account's, which is in no index.
 
-    `message` is its metadata as the table has it, unwrapped.
+    `message` has its attributes as plain texts, without DynamoDB's types.
     """
     kind = message["kind"]
     if kind == "channel_message":

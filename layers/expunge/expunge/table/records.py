@@ -1,4 +1,4 @@
-"""The import format: one class a kind, and one sentence for whatever is wrong with a line."""
+"""The import format: a class for each kind of record, and a sentence for whatever is wrong with a line."""
 
 import json
 from collections.abc import Mapping
@@ -52,11 +52,11 @@ class BadLine(ValueError):
         self.field = field
         """The field that is wrong, where the sentence is about one that the line has."""
         self.unquoted = unquoted or sentence
-        """The same for a log: names that the line has made up may be content, and are left out."""
+        """The same for a log. Names of unknown fields are left out, because they may be content."""
 
 
 class Record:
-    """What every line has. A field with a value here may be absent: optional text is empty then."""
+    """What every line has. A field with a default may be absent from a line; an absent text is empty."""
 
     kind: Kind
 
@@ -74,7 +74,7 @@ class Record:
     @classmethod
     @cache
     def checker(cls) -> SchemaValidator:
-        """What checks the fields, made when it is first asked for: hardly anybody needs them all."""
+        """What checks the fields of this kind. It is made when first needed: hardly any process needs all."""
         fields = {
             field: typed_dict_field(rule.schema, required=not hasattr(cls, field))
             for field, rule in cls.rules().items()
@@ -83,11 +83,11 @@ class Record:
 
     @property
     def withheld(self) -> bool:
-        """Whether it lacks the secret without which it cannot be stored, as `dump` prints it."""
+        """Whether it lacks its secret, as in what `dump` prints. Then it cannot be stored."""
         return False
 
     def settle(self) -> None:
-        """Look at the fields together. Raises BadLine."""
+        """Check what no field can tell alone, and put fields into their final form. Raises BadLine."""
 
 
 class Owned(Record):
@@ -97,9 +97,9 @@ class Owned(Record):
 
 
 class ApiKey(Owned):
-    """A key; where it lacks scopes it has all of them.
+    """An API key. Without `scopes` it has all of them.
 
-    What `dump` prints of one has its id instead of the key.
+    `dump` prints its id in place of the key itself.
     """
 
     key: Visible = ""
@@ -110,11 +110,11 @@ class ApiKey(Owned):
 
     @property
     def withheld(self) -> bool:
-        """Whether it is only named."""
+        """Whether it has only its id."""
         return not self.key
 
     def settle(self) -> None:
-        """Have one of the two. Raises BadLine."""
+        """Check that it has the key or the id, not both. Raises BadLine."""
         if not self.key and not self.key_id:
             raise BadLine('api_key lacks "key"')
         if self.key and self.key_id:
@@ -139,11 +139,11 @@ class Message(Record):
     """What the messages of all families share."""
 
     payload: Json = None
-    """Compact JSON in UTF-8 once it is settled; None where the line lacks it (null is a payload)."""
+    """Compact JSON in UTF-8, once `settle` was called; None if the line has none (null is a payload)."""
     content_url: ContentUrl = ""
-    """Where the content is that the record does not hold."""
+    """Where the content is, if it is not in the record but in S3."""
     version: Version = None
-    """A record changes nothing where one of the same or a higher version is stored, or it lacks one there."""
+    """A record replaces a stored message that has a version only if it brings a higher one."""
     deleted_at: Rfc3339 = ""
     deleted_by: Visible = ""
     delete_request_id: Visible = ""
@@ -154,7 +154,7 @@ class Message(Record):
     @classmethod
     @cache
     def own_fields(cls) -> tuple[str, ...]:
-        """Name the texts that every line has, in the order of the import format."""
+        """The texts that every line of this kind has, in the order of the import format."""
         return tuple(
             field
             for field in cls.rules()
@@ -162,7 +162,10 @@ class Message(Record):
         )
 
     def settle(self) -> None:
-        """Write the payload, and have all of a deletion or a restore or nothing of it. Raises BadLine."""
+        """Turn the payload into compact JSON, and check that of a deletion or a restore no field is missing.
+
+        Raises BadLine.
+        """
         if "payload" in vars(self):
             if self.content_url:
                 raise BadLine(f'{self.kind} has either "payload" or "content_url", not both')
@@ -234,9 +237,9 @@ class LinkedMessage(OwnedMessage):
 
 
 class Keyset(Record):
-    """An app's keys for its channels; `access_manager` asks for permission to delete.
+    """An app's keys for its channels. With `access_manager`, deleting from them takes permission.
 
-    What `dump` prints of one lacks the secret key.
+    `dump` leaves out the secret key.
     """
 
     sub_key: SubKey
@@ -292,7 +295,7 @@ MESSAGE_KINDS: Final[Mapping[str, type[Message]]] = {
 def parse(line: bytes, content_bucket: str | None = "") -> Record:
     """Read one line of the import format. Raises BadLine.
 
-    Content may be in that bucket only: in none if it is empty, in any if it is None.
+    A content_url may name that bucket only; no bucket at all if it is empty, and any if it is None.
     """
     if len(line) > MAX_LINE:
         raise BadLine("the line must be at most 8 MB long")
@@ -318,7 +321,7 @@ def _record(fields: Mapping[str, Any]) -> Record:
     if model is None:
         raise BadLine(f"kind must be one of {', '.join(KINDS)}", "kind")
     for field in fields:
-        # Before what is missing: a misspelt field is both, and this says more.
+        # Looked for before missing fields: one that is misspelt is both, and this sentence says more.
         if field not in model.rules():
             known = ", ".join(model.rules())
             raise BadLine(
@@ -329,7 +332,7 @@ def _record(fields: Mapping[str, Any]) -> Record:
     try:
         record = model(model.checker().validate_python(fields))
     except ValidationError as error:
-        # Without its cause, which holds the line's values.
+        # Raised without the cause, which holds the line's values.
         raise _bad_line(kind, model, error) from None
     record.settle()
     return record

@@ -1,4 +1,4 @@
-"""Trying again while that is worth it: calls to DynamoDB that failed for a reason that passes.
+"""Repeats calls to DynamoDB that failed for a reason that passes, as long as there is time.
 
 The SDK's own retries are switched off, because they know nothing of an invocation's deadline.
 """
@@ -24,15 +24,15 @@ from expunge.table.sending import HeldBack
 FAILURES = (ClientError, BotoCoreError, ResponseParserError)
 """What the SDK raises for a call that did not work."""
 
-# Seconds. The bound of a pause doubles from the first to the longest; each pause is a random part of it.
+# Seconds. Each pause is random, up to a bound that doubles from the first to the longest.
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 2.0
-# Any pause is its longest by then; a number that went on doubling would outgrow what a float can hold.
+# After so many doublings the bound has reached the longest. Doubling for ever would overflow a float.
 _DOUBLINGS = 10
 # A conflict passes when the other transaction ends, which takes it a few tens of milliseconds.
 _FIRST_PAUSE_FOR_A_CONFLICT = 0.02
 _LONGEST_PAUSE_FOR_A_CONFLICT = 0.2
-# A store that does not answer is given up sooner than one that asks to slow down.
+# Calls without an answer are given up after so many. Calls that are throttled are repeated until time is up.
 _ATTEMPTS_WITHOUT_ANSWER = 5
 
 _CONFLICTS = frozenset({"TransactionConflict", "TransactionConflictException"})
@@ -62,7 +62,7 @@ def is_conflict(code: str) -> bool:
 
 
 def is_definite(error: Exception) -> bool:
-    """Whether nothing was written for certain, because the store said no or the request was never sent."""
+    """Whether it is certain that nothing was written: the store said no, or the request was never sent."""
     if isinstance(error, ClientError):
         return bool(error.response["ResponseMetadata"]["HTTPStatusCode"] < 500)  # noqa: PLR2004 - server errors leave it open
     if type(error) is HTTPClientError:  # what the SDK wraps an exception in that it does not know
@@ -71,7 +71,7 @@ def is_definite(error: Exception) -> bool:
 
 
 class Retry:
-    """Decides, failure after failure of one call, whether to try again: with jitter, while there is time."""
+    """Decides after each failure of a call whether to try again, and pauses: as long as there is time."""
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
@@ -81,7 +81,7 @@ class Retry:
         self._last: StoreError = OutOfTime()
 
     def begin(self) -> None:
-        """Raise what the last attempt failed with, or OutOfTime before any, if it is too late for another."""
+        """If it is too late to begin an attempt, raise the last one's error; OutOfTime before the first."""
         if self._deadline.to_start() <= 0:
             raise self._last
 
@@ -97,7 +97,7 @@ class Retry:
         self._pause(_FIRST_PAUSE, self._failures, _LONGEST_PAUSE, kind)
 
     def contested(self) -> None:
-        """Sleep for a moment while another transaction writes the same items. Raises Throttled."""
+        """Pause for another transaction that writes the same items. Raises Throttled if there is no time."""
         self._conflicts += 1
         none_left = Throttled("TransactionConflict")
         self._pause(_FIRST_PAUSE_FOR_A_CONFLICT, self._conflicts, _LONGEST_PAUSE_FOR_A_CONFLICT, none_left)
@@ -120,6 +120,7 @@ class Retry:
         time.sleep(pause)
 
     def _judge(self, error: Exception) -> tuple[StoreError, bool]:
+        """What to raise if this is the last attempt, and whether another one is worth it."""
         if isinstance(error, ClientError):
             code = error.response["Error"]["Code"]
             if is_transient(code) or code == "TransactionCanceledException":

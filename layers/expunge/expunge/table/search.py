@@ -1,4 +1,4 @@
-"""Finding messages by an index: a query for each partition, their rows merged in order, as far as needed."""
+"""Finds messages by an index: each partition is queried as far as needed, and the rows merged in order."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
@@ -11,7 +11,7 @@ from expunge.deadline import Deadline
 from expunge.table import keys
 from expunge.table.store import Page, Store
 
-# DynamoDB charges by 4 KB, and so few keys do not fill that: a smaller page would cost as much.
+# So few keys take less than the 4 KB by which DynamoDB charges: a smaller page would cost as much.
 _SMALLEST_PAGE = 25
 
 
@@ -32,14 +32,14 @@ class Partition:
 
 
 class Range(NamedTuple):
-    """Bounds of the index's sort key, both inclusive; a time or timetoken alone sorts before its messages."""
+    """Bounds of the index's sort key, both inclusive. A time alone sorts before the messages of that time."""
 
     first: str = "0"
     last: str = ":"  # sorts after every digit
 
 
 class Found(NamedTuple):
-    """A message where it was found."""
+    """A message where it was found: `order` is its sort key in the index, `pk` its key in the table."""
 
     order: str
     pk: str
@@ -54,9 +54,10 @@ def oldest_first(
     page: int | Callable[[], int],
     deadline: Deadline,
 ) -> Iterator[Found]:
-    """The rows of all partitions in order; pages are read as they are needed, the first ones at once.
+    """The rows of all partitions in order. Pages are read as they are needed, the first ones at once.
 
-    `page` is the most rows that a query reads, or tells it before every query. Raises StoreError.
+    `page` is how many rows a query reads at most, or a function that is asked before each query. Raises
+    StoreError.
     """
 
     def query(partition: Partition, **start: Any) -> Page:

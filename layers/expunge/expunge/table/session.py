@@ -1,6 +1,6 @@
-"""The process's way to AWS: a session of botocore's that begins quickly.
+"""The process's session of botocore, set up so that clients are made quickly.
 
-Importing boto3 around it would take another 25 ms of a cold start.
+boto3 is not imported: it would take another 25 ms of a cold start.
 """
 
 from functools import cache
@@ -10,15 +10,15 @@ from botocore.loaders import Loader
 from botocore.session import Session
 
 SERVICES: Final = ("dynamodb", "events", "s3", "sqs")
-"""Those that the layer makes clients of by itself."""
+"""The services that the layer makes clients of itself."""
 
 
 @cache
 def session() -> Session:
     """Give the process's one session, which makes clients of SERVICES and knows no others.
 
-    Botocore's own looks through the folders of all services, over 400, before it makes a client of one: a
-    sixth of a cold start.
+    A session as botocore makes it looks through the folders of over 400 services before it makes a client of
+    one. That takes a sixth of a cold start.
     """
     made = Session()
     made.register_component("data_loader", Models())
@@ -33,10 +33,10 @@ class Models(Loader):
         return [*SERVICES]
 
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
-        """Leave out that an endpoint may depend on a table that is named by its ARN.
+        """Load a service's model without the rule that a table's ARN decides which endpoint is called.
 
-        Each row of each call is asked for one: a quarter of the CPU of a transaction. Tables have plain names
-        here.
+        By that rule, each row of each call would be searched for an ARN, which takes a quarter of the CPU of
+        a transaction. Tables have plain names here.
         """
         model = super().load_service_model(service_name, type_name, api_version)
         for operation in model.get("operations", {}).values():

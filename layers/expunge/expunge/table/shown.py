@@ -1,4 +1,4 @@
-"""A stored message as a record again, with what the service added to it."""
+"""Turns a stored message into a record again, with what the service added to it."""
 
 import zlib
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from expunge.vocabulary import MAX_PAYLOAD
 
 @contextmanager
 def readable() -> Iterator[None]:
-    """Raise Unreadable where the items of a message are not what they must be."""
+    """Raise Unreadable if what is done in this context shows that a message's items are malformed."""
     try:
         yield
     except (KeyError, TypeError, ValueError, zlib.error) as error:

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 CLIENT_CONFIG = Config(
     connect_timeout=2,
     read_timeout=5,
-    # retries.py does it, within the deadline.
+    # The SDK repeats nothing: retries.py does so, within the deadline.
     retries={"total_max_attempts": 1},
     # Half the CPU of a large transaction goes into checking parameters that this package writes itself.
     parameter_validation=False,
     tcp_keepalive=True,
-    # The SDK's own describes the machine, and is written anew, twice, for every request.
+    # The SDK's own name for itself describes the machine, and is put together anew, twice, for every request.
     user_agent="expunge",
 )
 
@@ -57,10 +57,10 @@ def key(pk: str, sk: str) -> Item:
 
 
 class Store:
-    """The table's reads and writes, each tried again while that is worth it.
+    """The table's reads and writes, each repeated as `retries.py` decides.
 
-    A write may be made more than once after a lost answer, so one with a condition must recognise what it
-    wrote itself.
+    A write whose answer got lost may have been made, and is sent again. So whoever writes on a condition that
+    then fails must recognise what the write itself has written.
     """
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
@@ -140,9 +140,10 @@ class Store:
         )
 
     def transact(self, writes: Sequence[Any], token: str, deadline: Deadline) -> None:
-        """Make up to 100 writes together or not at all; a client token makes a repetition exact.
+        """Make up to 100 writes together or not at all.
 
-        Raises ConditionFailed for the first of them that failed its condition, StoreError.
+        `token` is the client token, by which DynamoDB recognises a repetition and does not make it twice.
+        Raises ConditionFailed for the first write that failed its condition, StoreError.
         """
         self._write(
             partial(self.client.transact_write_items, TransactItems=writes, ClientRequestToken=token),
@@ -169,7 +170,7 @@ def _raise_if_refused(response: Any) -> None:
 
 
 def _unprocessed() -> ClientError:
-    """What DynamoDB means where it answers a part of a batch: the rest was throttled."""
+    """The error to take it for when DynamoDB answers only a part of a batch: the rest was throttled."""
     response: Any = {
         "Error": {"Code": "ThrottlingException"},
         "ResponseMetadata": {"HTTPStatusCode": 400},
@@ -184,6 +185,6 @@ def store() -> Store:
 
 
 def connect(table: str) -> Store:
-    """A store of its own, whose client finds credentials and region as boto3 does."""
+    """A new store, whose client finds credentials and region as boto3 does."""
     client = cast("DynamoDBClient", session().create_client("dynamodb", config=CLIENT_CONFIG))
     return Store(client, table)

@@ -1,10 +1,10 @@
-"""Storing records: each with its content or not at all, in transactions that are as full as they may be.
+"""Stores records, each with its content or not at all, in transactions that are as full as possible.
 
 Several transactions are on their way at once. Records of the same item are stored in the order in which they
-came, the later one in a later transaction.
+came: the later one goes into a later transaction, which waits for the earlier one.
 
-A first load meets no messages. So it inserts, which is the quickest way, until a message proves to be there;
-that one and all after it are updated.
+A first load meets no messages in the table. So it inserts, which is the quickest way, until it comes upon a
+message that is there. That one, and all after it, are updated.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,13 +24,13 @@ from expunge.table.transactions import INVALID, LIMIT, Transaction
 AT_ONCE: Final = 4
 
 MAX_BYTES: Final = 2_000_000
-"""DynamoDB takes 4 MB a transaction. Binary grows by a third on its way there."""
+"""In a transaction. DynamoDB takes 4 MB, and binary grows by a third when it is written as base64."""
 
 _MOST_REFUSED: Final = 10
-"""Records that DynamoDB will never take; with more of them it is not the records that are wrong."""
+"""Records that DynamoDB refuses for good. If there are more, something else than the records is wrong."""
 
 _METADATA_BYTES: Final = 2048
-"""More than an item takes without its payload."""
+"""More than any item has without its payload."""
 
 _OF_A_MESSAGE: Final = 2
 """Entries of a transaction: for the message and for its content."""
@@ -50,17 +50,17 @@ class Outcome(Enum):
 
 @dataclass(slots=True, eq=False)
 class Storing:
-    """A record on its way into the table."""
+    """A record on its way into the table: its kind and what `items` has made of it."""
 
     kind: str
     items: list[Item]
     outcome: Outcome = field(default=Outcome.OPEN, init=False)
     inserted: bool = field(default=False, init=False)
-    """Whether it is tried as a new message, and must be tried again if it is none."""
+    """Whether it is tried as a new message. If it is none, it must be tried again."""
 
     @classmethod
     def of(cls, record: Record) -> Self:
-        """Have it stored."""
+        """Make it of a record."""
         return cls(record.kind, items(record))
 
     def writes(self, table: str) -> Sequence[dict[str, Any]]:
@@ -73,7 +73,7 @@ class Storing:
 
     @property
     def count(self) -> int:
-        """How many entries these are: a message that has no content takes away what was there before."""
+        """How many entries these are: of a message two, because without content the old one is deleted."""
         return _OF_A_MESSAGE if self.kind in MESSAGE_KINDS else len(self.items)
 
     def insert(self) -> None:
@@ -81,7 +81,7 @@ class Storing:
         self.inserted = self.kind in MESSAGE_KINDS
 
     def committed(self) -> None:
-        """Take note of the store's yes."""
+        """Note that it is stored."""
         self.outcome = Outcome.STORED
 
     def refused(self, found: Item | None) -> None:
@@ -99,12 +99,12 @@ class Storing:
 
     @property
     def places(self) -> set[Place]:
-        """What it writes to; content is never without the message that names its place."""
+        """The keys of its items. Content that is only deleted needs none: the message's own key is there."""
         return {(item["pk"]["S"], item["sk"]["S"]) for item in self.items}
 
     @property
     def size(self) -> int:
-        """Bytes, roughly and never too few."""
+        """Bytes, estimated and never too few."""
         return sum(
             _METADATA_BYTES + len(item["payload"]["B"] if "payload" in item else b"") for item in self.items
         )
@@ -144,7 +144,7 @@ def store_all(
     pool = ThreadPoolExecutor(AT_ONCE)
     try:
         for load in _loads(records):
-            # Two of the same item on their way at once could overtake each other.
+            # Otherwise a later record of an item could overtake an earlier one.
             while any(not load.places.isdisjoint(other.places) for other in under_way.values()):
                 land()
             while len(under_way) >= 2 * AT_ONCE:
@@ -162,7 +162,7 @@ def store_all(
 
 
 class _Sending:
-    """Writes transactions, those of new messages first as such."""
+    """Writes transactions: inserts as long as messages prove to be new, then updates."""
 
     def __init__(self, store: Store, patience: Callable[[], Deadline], *, new: bool) -> None:
         self.stop = Event()
@@ -181,14 +181,15 @@ class _Sending:
         self._write(records, deadline)
         there = [record for record in tried if not record.inserted]
         if there:
-            # What is refused costs write units as well, so it is not tried again and again.
+            # From now on only updates: an insert that is refused costs write units as well.
             self._new = False
             self._write(there, deadline)
 
     def _write(self, records: Sequence[Storing], deadline: Deadline) -> None:
         """Write these in one transaction, or in smaller ones if DynamoDB does not take it. Raises StoreError.
 
-        It may be too large, because what is replaced counts, or hold one record that is never taken.
+        DynamoDB may refuse it because it is too large, what is replaced included, or because of one record
+        that it never takes.
         """
         transaction = Transaction(records)
         try:
@@ -215,7 +216,7 @@ class _Load:
     size: int = 0
 
     def takes(self, record: Storing, places: set[Place]) -> bool:
-        """Whether it has room. DynamoDB refuses a transaction that writes an item twice."""
+        """Whether it has room, and no other record of the same item: DynamoDB refuses to write one twice."""
         return (
             self.writes + record.count <= LIMIT
             and self.size + record.size <= MAX_BYTES

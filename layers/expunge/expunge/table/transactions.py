@@ -1,9 +1,9 @@
 """Conditional writes in transactions: each row is committed or not, and the writer knows which.
 
-A cancelled transaction says item by item why. Rows whose condition failed are settled by that and taken out.
-Rows that another transaction is writing at this moment are put off for a short while. What remains is sent
-again at once. Throttling and lost answers are tried again while there is time; a client token makes the
-repetition of a transaction exact.
+If DynamoDB cancels a transaction, it says item by item why. Rows whose condition failed are settled by that
+and taken out. Rows that another transaction is writing at this moment are put off for a short while. What
+remains is sent again at once. After throttling or a lost answer the same transaction is repeated while there
+is time. It has a client token, by which DynamoDB recognises a repetition and does not make it twice.
 """
 
 import uuid
@@ -27,23 +27,26 @@ INVALID = ("ValidationException", "ValidationError")
 
 
 class Row(Protocol):
-    """Writes that belong together, and what became of them."""
+    """Writes that belong together, and who is told what became of them."""
 
     def writes(self, table: str) -> Sequence[dict[str, Any]]:
         """Give its entries of TransactItems, the same ones each time."""
 
     def committed(self) -> None:
-        """Take note that it was written."""
+        """Note that it was written."""
 
     def refused(self, found: Item | None) -> None:
-        """Take note that a condition failed: on that item, if it asks for ALL_OLD and there is one."""
+        """Note that a condition failed.
+
+        `found` is the item that failed it; None if there is none, or if the write does not ask for ALL_OLD.
+        """
 
 
 RowT = TypeVar("RowT", bound=Row)
 
 
 class Transaction(Generic[RowT]):
-    """Rows of up to 100 items in all on their way into the store; `open` are those not settled yet."""
+    """Rows with up to 100 writes in all, to be committed; `open` are those that are not settled yet."""
 
     def __init__(self, rows: Sequence[RowT]) -> None:
         self.open: list[RowT] = list(rows)
@@ -82,7 +85,8 @@ class Transaction(Generic[RowT]):
                         TransactItems=[entry for each in entries for entry in each],  # type: ignore[misc]
                         ClientRequestToken=token,
                     )
-                    # Before it is struck out: whoever looks meanwhile sees each row as written or in doubt.
+                    # Before the attempt is struck out: so at every moment each row is seen as written or
+                    # as in doubt, whoever looks from another thread.
                     for row in rows:
                         row.committed()
             except FAILURES as error:
@@ -116,23 +120,24 @@ class Transaction(Generic[RowT]):
         except Exception as error:
             self._unanswered = before if is_definite(error) else [*before, rows]
             raise
-        # An earlier attempt that had one of these rows in it fails on it from now on.
+        # These rows are written now, so an earlier attempt with one of them in it would fail its condition.
         self._unanswered = [each for each in before if len(_without(each, rows)) == len(each)]
 
 
 def _told_apart(
     rows: Sequence[RowT], entries: Sequence[Sequence[Any]], error: Exception
 ) -> tuple[list[RowT], list[RowT], list[str]]:
-    """Find the rows whose condition failed and those that met another writer, from a cancelled transaction.
+    """Sort the rows by why their transaction was cancelled.
 
-    Of the others, give the codes that say that the store will never take one of them.
+    Returns the rows whose condition failed, the rows that another transaction was writing, and the error
+    codes of rows that the store will never take.
     """
     reasons = iter(_reasons(error))
     refused: list[RowT] = []
     contested: list[RowT] = []
     hopeless: list[str] = []
     for row, each in zip(rows, entries, strict=True):
-        own = [reason for _, reason in zip(each, reasons, strict=False)]  # takes no reason too many
+        own = [reason for _, reason in zip(each, reasons, strict=False)]  # ends before the next row's
         failed = [reason for reason in own if reason["Code"] == CONDITION_FAILED]
         codes = [reason["Code"] for reason in own if reason["Code"] != "None"]
         if failed:
