@@ -109,7 +109,6 @@ def one(store: Store, pk: str) -> dict[str, Any]:
         soon(),
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": pk}},
-        ConsistentRead=True,
     )
     items = {item["sk"]["S"]: item for item in page.items}
     metadata = items.get(keys.MESSAGE)

@@ -163,6 +163,7 @@ def test_keysets_and_the_bin_take_turns(due: World, queue: Queue, clock: Clock) 
     owners = [task.pk or "bin" for task in order]
     assert set(owners[:3]) == set(owners)
     assert Counter(owners)["bin"] == WORKERS
+    assert Counter(owners)["SWEEP#sub-c-many"] == 3 * WORKERS
     assert Counter(owners)["SWEEP#sub-c-few"] == WORKERS
 
 

@@ -47,12 +47,20 @@ def test_items_are_read_as_the_last_write_left_them(world: World, monkeypatch: p
     [place] = places(world, 1)
     one = arguments_of(world.store, "get_item", monkeypatch)
     many = arguments_of(world.store, "batch_get_item", monkeypatch)
+    page = arguments_of(world.store, "query", monkeypatch)
+    query = {
+        "KeyConditionExpression": "pk = :pk",
+        "ExpressionAttributeValues": {":pk": {"S": place[0]}},
+        "Limit": 1,
+    }
 
     assert world.store.get(*place, NEVER, "pk") == {"pk": {"S": place[0]}}
     assert world.store.get_batch([place], NEVER, "pk") == [{"pk": {"S": place[0]}}]
+    assert [item["pk"]["S"] for item in world.store.query(NEVER, **query).items] == [place[0]]
 
     assert [call["ConsistentRead"] for call in one] == [True]
     assert [call["RequestItems"]["expunge"]["ConsistentRead"] for call in many] == [True]
+    assert [call["ConsistentRead"] for call in page] == [True]
 
 
 def test_what_a_batch_leaves_out_is_asked_for_again_after_a_pause(

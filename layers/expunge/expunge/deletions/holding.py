@@ -119,7 +119,6 @@ def listed(store: Store, deadline: Deadline, *, released: bool = False) -> Itera
         deadline,
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": keys.HOLD}},
-        ConsistentRead=True,
     ):
         if released or "released_at" not in item:
             yield Hold.of(item)

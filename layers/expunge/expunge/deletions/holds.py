@@ -45,7 +45,6 @@ class Holds:
             deadline,
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": {"S": keys.IN_FORCE}},
-            ConsistentRead=True,
         ):
             if item["sk"]["S"] == keys.HOLDS_STATE:
                 state = item

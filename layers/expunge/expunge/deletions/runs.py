@@ -100,7 +100,6 @@ def newest(store: Store, deadline: Deadline) -> Iterator[dict[str, Any]]:
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": keys.PURGE_RUN}},
         ScanIndexForward=False,
-        ConsistentRead=True,
     ):
         yield _told(item)
 

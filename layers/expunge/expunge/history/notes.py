@@ -139,7 +139,6 @@ def read(store: Store, place: Place, deadline: Deadline) -> Item | None:
         deadline,
         KeyConditionExpression="pk = :pk AND sk = :sk",
         ExpressionAttributeValues={":pk": {"S": place.pk}, ":sk": {"S": place.sk}},
-        ConsistentRead=True,
     )
     return page.items[0] if page.items else None
 
@@ -158,7 +157,6 @@ def of_keyset(store: Store, sub_key: str, deadline: Deadline) -> Iterator[Sweep]
         deadline,
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": keys.sweeps(sub_key)}},
-        ConsistentRead=True,
     )
     for item in items:
         with suppress(KeyError, ValueError):

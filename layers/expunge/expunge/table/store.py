@@ -109,7 +109,8 @@ class Store:
         return items
 
     def query(self, deadline: Deadline, **arguments: Any) -> Page:
-        """One page. Raises StoreError."""
+        """One page, of the table as the last write left it or of an index. Raises StoreError."""
+        arguments["ConsistentRead"] = "IndexName" not in arguments
         reply = repeat(partial(self.client.query, TableName=self.table, **arguments), deadline)
         return Page(reply["Items"], reply.get("LastEvaluatedKey"))
 
