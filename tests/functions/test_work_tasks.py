@@ -167,6 +167,20 @@ def test_keysets_and_the_bin_take_turns(due: World, queue: Queue, clock: Clock) 
     assert Counter(owners)["SWEEP#sub-c-few"] == WORKERS
 
 
+def test_only_a_deletion_that_was_there_before_the_last_round_is_divided(
+    due: World, queue: Queue, clock: Clock
+) -> None:
+    noted(due, 0, asked_ago=100, sub_key="sub-c-old")
+    rounds.begin(due.store, Deadline.never())
+    clock.run(1)
+    noted(due, 0, asked_ago=0, sub_key="sub-c-new")
+
+    assert purge({}, clock.invocation(270))["remaining"] is True
+
+    tasks = Counter(task.pk for task in map(Task.of_body, queue.take()))
+    assert (tasks["SWEEP#sub-c-old"], tasks["SWEEP#sub-c-new"]) == (WORKERS, 1)
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_however_tasks_are_lost_and_repeated_all_is_purged_once_and_nothing_living(
     world: World, queue: Queue, seed: int
