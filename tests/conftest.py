@@ -80,7 +80,7 @@ def _fresh_process() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _log_is_described() -> Iterator[None]:
-    """Whatever the service logs is what docs/logs.md says."""
+    """Whatever the service logs and measures is what docs/logs.md says."""
     with logbook.read():
         yield
 

@@ -139,7 +139,7 @@ def logs_its_events(patch: pytest.MonkeyPatch) -> None:
 
     def logging(request: Request, event: Any, context: Any) -> None:
         begin(request, event, context)
-        logger.info("Begun", extra={"event": event})
+        logger.info("Refused", extra={"code": event})
 
     patch.setattr(Request, "__init__", logging)
 
