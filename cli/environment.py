@@ -10,7 +10,9 @@ from cli.template import Function
 def environment(function: Function, dynamodb_url: str, region: str, *, verbose: bool) -> dict[str, str]:
     """Return what Lambda and the template would set, on top of this process's own environment."""
     own = dict(os.environ)
-    endpoint: dict[str, str] = {}
+    # The template leaves them open. Whoever names one of their own means it for all commands alike; see
+    # https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+    endpoint = {name: url for name, url in own.items() if name.startswith("AWS_ENDPOINT_URL_")}
     if dynamodb_url != AWS:
         own = {name: value for name, value in own.items() if not name.startswith("AWS_")}
         s3_url = os.environ.get("AWS_ENDPOINT_URL_S3") or dynamodb_url

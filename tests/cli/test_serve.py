@@ -433,10 +433,15 @@ def test_a_sandbox_at_an_endpoint_inherits_nothing_of_the_users_aws(monkeypatch:
 
 
 def test_a_sandbox_at_aws_has_the_users_own_aws(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "environ", {"AWS_PROFILE": "work"})
-    function = Function("Name", Path(), "module", "handler", 29, 512, {}, ())
+    """And so has `expunge purge`: it asks where the other commands do, whatever the template leaves open."""
+    private = "https://vpce-1.dynamodb.eu-central-1.vpce.amazonaws.com"
+    monkeypatch.setattr(os, "environ", {"AWS_PROFILE": "work", "AWS_ENDPOINT_URL_DYNAMODB": private})
+    left_open = {"AWS_ENDPOINT_URL_DYNAMODB": "", "AWS_ENDPOINT_URL_S3": ""}
+    function = Function("Name", Path(), "module", "handler", 29, 512, left_open, ())
     assert environment(function, "aws", "eu-central-1", verbose=True) == {
         "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ENDPOINT_URL_DYNAMODB": private,
+        "AWS_ENDPOINT_URL_S3": "",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
         "AWS_LAMBDA_FUNCTION_NAME": "Name",
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
