@@ -17,7 +17,7 @@ HEARTBEAT: Final = 15
 """Seconds of silence after which a comment is sent, so that a connection that is gone is noticed."""
 
 PATIENCE: Final = 10
-"""Seconds that a reader may take to read what was sent; then it is dropped."""
+"""Seconds that a reader may take to read what was sent. One that takes longer is dropped."""
 
 HEADERS: Final = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
 
@@ -33,8 +33,8 @@ class Event(NamedTuple):
 class Broadcast:
     """Remembers the last events, up to a number and a size, and sends them to any number of readers.
 
-    All readers share what is remembered, so a slow one costs nothing: one that is so far behind that its next
-    event is forgotten is dropped, and may come back with its ``Last-Event-ID`` for what there is.
+    All readers share what is remembered, so a slow one costs no memory. One that is so far behind that its
+    next event is forgotten is dropped; it may come back with its ``Last-Event-ID`` for what is left.
     """
 
     def __init__(self, most: int = 1000, most_bytes: int = 16 * 1024 * 1024) -> None:

@@ -22,7 +22,7 @@ _SEGMENTS: Final = 4
 """Parts of the table that are read at once."""
 
 _LOOKS: Final = 3
-"""Times that a message is looked at whose mend came too late because somebody was writing it."""
+"""How often a mend is tried that comes too late because somebody is writing the message."""
 
 
 class Finding(NamedTuple):
@@ -59,10 +59,10 @@ def check(*, mend: bool, dynamodb_url: str, table: str) -> int:
 
 
 def findings(store: Store, *, mend: bool, looked_at: Callable[[int], None]) -> Iterator[Finding]:
-    """What is wrong in the table, in no order; what has come right by itself meanwhile is left out.
+    """Find what is wrong in the table, in no order. What its writer puts right meanwhile is left out.
 
-    Reads the whole table once, a few pages at once, so that memory stays small. `looked_at` is told how many
-    items were read. Raises what the SDK raises, StoreError.
+    Reads the whole table once, a few pages at once, so that memory stays small. `looked_at` is told of each
+    page how many items it had. Raises what the SDK raises, StoreError.
     """
     with ThreadPoolExecutor(_SEGMENTS) as pool:
         reads = {pool.submit(_page, store, segment, None): segment for segment in range(_SEGMENTS)}
@@ -91,8 +91,8 @@ def _read_on(
 def _page(store: Store, segment: int, start: Item | None) -> _Page:
     """Read a page, and name the partitions in which something seems to be wrong.
 
-    The end of a page can separate a content from its record, and it takes time to read: so a second look,
-    at both items at once, decides.
+    They are only suspected: a message's two items may be on different pages, or may change while a page is
+    read. A second look at both, at one instant, decides.
     """
     more: Any = {} if start is None else {"ExclusiveStartKey": start}
     page = store.client.scan(
@@ -120,7 +120,7 @@ def _settled(store: Store, pk: str, *, mend: bool) -> Sequence[Finding]:
             break
         mended += [fault for fault in mendable if _mend(store, fault)]
         left = _look(store, pk)
-        # What has come right otherwise, its writer has mended.
+        # A fault that is gone without this mend is none any more: its writer has put it right.
         found = [fault for fault in found if fault in mended or fault in left]
         found += [fault for fault in left if fault not in found]
     return [Finding(fault, fault not in left) for fault in found]
@@ -137,7 +137,7 @@ def _look(store: Store, pk: str) -> Sequence[Fault]:
 
 
 def _mend(store: Store, fault: Fault) -> bool:
-    """Mend it; False if somebody has changed what it was decided by, which the next look sees."""
+    """Mend it. Return False if somebody has changed meanwhile what the mend was decided by."""
     writes = [
         {action: {"TableName": store.table, **arguments} for action, arguments in write.items()}
         for write in fault.mend

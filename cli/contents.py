@@ -1,4 +1,4 @@
-"""The bucket of contents that are not in the table, for the commands that need to know it."""
+"""The S3 bucket of contents that are not in the table: the option that names it, and one on this machine."""
 
 import re
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def _check(_context: click.Context, _option: click.Parameter, name: str) -> str:
 
 
 def content_bucket_option(command: Command) -> Command:
-    """Add ``--content-bucket`` to a click command; CONTENT_BUCKET stands for it."""
+    """Add ``--content-bucket`` to a click command; the environment may name it as CONTENT_BUCKET."""
     return click.option(
         "--content-bucket",
         metavar="NAME",

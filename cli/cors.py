@@ -14,7 +14,7 @@ from cli.template import Cors
 
 
 def preflight(cors: Cors, request: Request) -> Response | None:
-    """Answer a browser that asks what a page of another origin may send; None if that is not the question."""
+    """Answer a browser that asks what a page of another origin may send; None for any other request."""
     headers = dict(request.headers)
     asks = request.method == "OPTIONS" and {"origin", "access-control-request-method"} <= headers.keys()
     if not (asks and cors.origins):

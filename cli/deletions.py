@@ -46,8 +46,8 @@ class Found(NamedTuple):
     sub_key: str | None = None
 
 
-def environment(name: str) -> int:
-    """Give a number from the default settings in template.yaml, such as RETENTION_DAYS."""
+def default_setting(name: str) -> int:
+    """Give the default in template.yaml of a setting that is a number, such as RETENTION_DAYS."""
     purge = next(function for function in functions() if function.name == "PurgeFunction")
     return int(purge.environment[name])
 
@@ -61,9 +61,9 @@ def deletion_options(*, account: str, sub_key: str) -> Callable[[Command], Comma
                 "--retention-days",
                 metavar="DAYS",
                 type=click.IntRange(0, 3650),
-                default=lambda: environment("RETENTION_DAYS"),
+                default=lambda: default_setting("RETENTION_DAYS"),
                 show_default="the default in template.yaml",
-                help="The retention in force, by which the purge may have dated a deletion's messages anew.",
+                help="The retention in force: by it, the purge may have given messages a later date.",
             ),
             click.option("--sub-key", metavar="KEY", help=sub_key),
             click.option("--account", metavar="ID", help=account),
@@ -156,7 +156,7 @@ def _listed(store: Store, account: str | None, sub_key: str | None) -> Iterator[
             " --account or --sub-key is quicker",
             err=True,
         )
-        # Without what is large: the ids of the messages.
+        # Only what is printed is kept: the records hold ids of messages, which take much memory.
         found = [(each.record.order, told(each)) for each in scanned(store)]
         yield from (line for _, line in sorted(found, key=lambda pair: pair[0], reverse=True))
 

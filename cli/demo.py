@@ -61,7 +61,7 @@ REQUESTS: Final = (
         "",
     ),
 )
-"""For each endpoint that deletes: what, the method, path and query, and its JSON body or nothing."""
+"""For each endpoint that deletes: what it deletes, method, path with query, and JSON body or nothing."""
 
 _LISTED: Final = ("the deletions, newest first", "GET", "/v1/deletions", "")
 _PLANNED: Final = (
@@ -112,8 +112,8 @@ def greeting(api_url: str, dynamodb_url: str) -> str:
         "Try, in another terminal, deleting",
         *_to_paste(REQUESTS, api_url),
         "",
-        "Run one again: what is deleted is found no more (0 deleted), and by id it says already_deleted,",
-        "since when. It is flagged, not gone, until the purge; this shows it:",
+        "Run one again: a filter no longer finds what is deleted (0 deleted), and by id the answer is",
+        "already_deleted. Until the purge it is only flagged, not gone. This shows it:",
         "",
         f"  .venv/bin/expunge dump --state deleted --dynamodb-url {dynamodb_url}",
         "",

@@ -48,8 +48,8 @@ COLUMNS: Final[Columns] = {
     "--settings",
     "with_settings",
     is_flag=True,
-    help="Print JSON lines, and before the messages endpoints, linked accounts, keysets without their secret "
-    "keys, and of API keys that are not revoked the ids. The table is then read twice.",
+    help="Print JSON lines, and before the messages also endpoints, linked accounts, keysets without their "
+    "secret keys, and the ids of API keys that are not revoked. The table is then read twice.",
 )
 @click.option("--account", metavar="ID", help="Only messages of this account.")
 @click.option("--sub-key", metavar="KEY", help="Only messages of this keyset's channels.")
@@ -137,7 +137,7 @@ def dump_lines(  # noqa: PLR0913 - by name
         and sub_key in (None, metadata.get("sub_key", {}).get("S"))
     )
     while some := list(islice(wanted, _BATCH)):
-        # Seldom any: messages without content, and those that were written around the end of a page.
+        # Few: messages that have no content, and those whose two items are on different pages of the scan.
         missing = [metadata["pk"] for metadata, content in some if content is None]
         found = _contents(client, table, missing)
         for metadata, content in some:
@@ -150,9 +150,9 @@ def dump_lines(  # noqa: PLR0913 - by name
 
 
 def _messages(client: "DynamoDBClient", table: str) -> Iterator[tuple[Item, Item | None]]:
-    """Yield each message's metadata, with its content where a scan delivers that beside it.
+    """Yield each message's metadata, and its content if the scan brings both items one after the other.
 
-    DynamoDB keeps the items of a partition together.
+    It nearly always does, because DynamoDB keeps the items of a partition together.
     """
     for _, partition in groupby(_scan(client, table), key=lambda item: item["pk"]["S"]):
         items = {item["sk"]["S"]: item for item in partition}
@@ -178,7 +178,8 @@ def _contents(client: "DynamoDBClient", table: str, partitions: list[dict[str, s
         content = {"sk": {"S": keys.CONTENT}}
         wanted = {table: {"Keys": [{"pk": pk} | content for pk in partitions], "ConsistentRead": True}}
     while wanted:
-        # Without a pause: where DynamoDB is too busy for any of the keys, it is an error and the SDK waits.
+        # Without a pause: if DynamoDB is too busy to read any of the keys, it answers with an error, and the
+        # SDK waits.
         answer: Any = client.batch_get_item(RequestItems=wanted)
         found |= {item["pk"]["S"]: item for item in answer["Responses"][table]}
         wanted = answer["UnprocessedKeys"]
@@ -186,7 +187,7 @@ def _contents(client: "DynamoDBClient", table: str, partitions: list[dict[str, s
 
 
 def line(metadata: Item, content: Item | None) -> bytes:
-    """Print a message that is not purged, newline included. Raises Unreadable."""
+    """Write a message that is not purged as a line, newline included. Raises Unreadable."""
     with readable():
         parts = [_members(before_payload(metadata))]
         if content is not None:

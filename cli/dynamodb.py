@@ -56,7 +56,7 @@ def connection(url: str, service: str) -> Any:
         retries={"mode": "standard", "total_max_attempts": 3},
         max_pool_connections=16,
     )
-    # No profile is looked up for one's own, lest the user's AWS_PROFILE names one that is not there.
+    # For an endpoint of one's own no profile is looked up: AWS_PROFILE may name one that is not there.
     found = Session() if url == AWS else Session({"profile": (None, None, None, None)})
     if service in SERVICES:
         found.register_component("data_loader", Models())
@@ -81,7 +81,7 @@ def soon() -> Deadline:
 def create_table(client: "DynamoDBClient", name: str, *, stream: bool = True) -> bool:
     """Create the template's table under ``name`` and wait until it can be used; False if it was there.
 
-    Without its stream it is quicker.
+    Without the table's stream that is quicker.
     """
     definition = table_definition(name)
     if not stream:
@@ -99,7 +99,7 @@ def create_table(client: "DynamoDBClient", name: str, *, stream: bool = True) ->
 
 
 def let_expire(client: "DynamoDBClient", name: str) -> None:
-    """Have the engine remove what is over by its own date, as the template has it."""
+    """Have the engine remove expired items by itself (DynamoDB's TTL), as the template has it."""
     client.update_time_to_live(TableName=name, TimeToLiveSpecification=time_to_live())  # type: ignore[arg-type]
 
 
@@ -139,7 +139,7 @@ def explain(error: Exception) -> str | None:  # noqa: PLR0911 - one for each kin
 
 
 def _shortcoming(error: StoreError) -> str:
-    """Say what the SDK said, if the error has its cause there."""
+    """Say what the SDK said, if that caused the error."""
     cause = error.__cause__
     said = explain(cause) if isinstance(cause, Exception) else None
     return said or f"{error.reason}; try again in a while"

@@ -35,14 +35,14 @@ class Embedded:
         with ExitStack() as ours:
             numbers = [ours.enter_context(each).fileno() for each in (listener, *more)]
             claims = [] if data is None else [keeping.claim(data)]
-            for claim in claims:  # it is the engine's from then on
+            for claim in claims:  # from then on the engine's process holds the claim, not this one
                 ours.callback(os.close, claim)
             self._process = subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
                 [sys.executable, "-P", "-m", "cli.embedded", *map(str, numbers)],
                 stdin=subprocess.PIPE,
                 stdout=2,
                 pass_fds=[*numbers, *claims],
-                # A Ctrl-C in the terminal reaches only us; requests in flight still need the records.
+                # So a Ctrl-C in the terminal does not end it: requests in flight still need the records.
                 start_new_session=True,
                 env=_environment() | ({} if data is None else keeping.environment(data)),
             )
@@ -60,7 +60,10 @@ class Embedded:
 
 
 def _environment() -> dict[str, str]:
-    """Return ours with ministack's own settings, lest one of the user's makes it write to the disk."""
+    """Return this process's environment with our settings of ministack, but none of the user's.
+
+    One of those could make it write to the disk.
+    """
     theirs = ("AWS_", "MINISTACK_", "LOCALSTACK_", "DOCKER_", "PERSIST_STATE", "AUTH", "USE_SSL")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
     return {**kept, "SERVICES": "dynamodb,dynamodbstreams,s3", "LOG_LEVEL": "WARNING"}

@@ -1,4 +1,8 @@
-"""HTTP as Lambda sees it: the HTTP API's payload format 2.0, both ways."""
+"""Makes events for Lambda of HTTP requests, and HTTP responses of replies: payload format 2.0 of HTTP APIs.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+describes it.
+"""
 
 import base64
 import json
@@ -54,7 +58,7 @@ class Response:
 
     @classmethod
     def message(cls, status: int, message: str) -> "Response":
-        """Say what the gateway itself has to say."""
+        """Answer as the gateway itself does: with a `message` in JSON."""
         return cls(status, [("content-type", "application/json")], f'{{"message":"{message}"}}'.encode())
 
 

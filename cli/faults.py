@@ -1,8 +1,8 @@
 """What can be wrong with a message's items, and the write that mends it.
 
-Writers other than this service may leave such things behind, or a restored backup. A mend never takes
-anything from a living message, and it is conditional on all that it was decided by: if anybody has changed
-that meanwhile, nothing is written.
+Writers other than this service may leave such faults behind, and so may a backup that was restored. A mend
+never takes anything from a living message. It is conditional on all that it was decided by: if anybody has
+changed that meanwhile, nothing is written.
 """
 
 import json
@@ -27,7 +27,7 @@ _BIN: Final = frozenset((*keys.bin_shards(), *keys.parked_shards()))
 """Where the purge finds deleted messages; those that are held wait in places of their own."""
 
 _DECISIVE: Final = ("deleted_at", "purged_at", "erased_at", *_PLACE)
-"""Attributes that matter even if they are not there."""
+"""Attributes that a mend depends on even if they are absent: it is written only if they are so still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def _attributes(model: type[Message]) -> dict[str, str]:
 
 
 def _plain(value: Mapping[str, Any]) -> Any:
-    """A text or a whole number; anything else as something that no field takes."""
+    """Give a text or a whole number as it is in Python, and anything else as {}, which no field takes."""
     match value:
         case {"S": str(text)}:
             return text
@@ -135,7 +135,7 @@ def _plain(value: Mapping[str, Any]) -> Any:
 
 
 def _in_the_bin(found: Mapping[str, Any], place: Mapping[str, str]) -> bool:
-    """Whether the purge finds it: in another part of the bin as well, and where it waits if it is held."""
+    """Whether the purge finds it: in any part of the bin, or where messages wait that are under a hold."""
     return (
         found.get("state_pk") in _BIN
         and found.get("state_sk") == place["state_sk"]
@@ -144,7 +144,7 @@ def _in_the_bin(found: Mapping[str, Any], place: Mapping[str, str]) -> bool:
 
 
 def _moved(pk: str, metadata: Item, place: Mapping[str, str], wrong: str) -> Fault:
-    """Mend a place by an update, as long as the message is what it was."""
+    """A fault whose mend moves the message to its place, unless the message has changed meanwhile."""
     decisive = {*_DECISIVE, *_attributes(MESSAGE_KINDS[metadata["kind"]["S"]]).values(), "kind"}
     own = [name for name in metadata if name in decisive]
     absent = [name for name in _DECISIVE if name not in metadata]

@@ -1,8 +1,8 @@
-"""The form of the table: which items and indexes the code writes and reads.
+"""The form of the table: a number for the items and indexes that this version of the code writes and reads.
 
-The number stands in the template as the table's tag `expunge:form`, so that deploying the template says what
-the functions of the stack write from then on. A change that the code of before would not understand gets the
-next number, and CHANGELOG.md says how a table of before is brought to it.
+It is a tag of the table in template.yaml, `expunge:form`. So a table always says which form the functions of
+its stack write. A change that earlier code would not understand gets the next number, and CHANGELOG.md says
+how to bring an older table to it.
 """
 
 from contextlib import suppress
@@ -34,9 +34,9 @@ def complaint(form: str) -> str | None:
 
 
 def check_first_use(client: "DynamoDBClient") -> None:
-    """Have the form looked up before the client first uses a table; ClickException then ends the command.
+    """Have the client look up a table's form before it first uses one; for an unknown form, ClickException.
 
-    A table without the tag, or whose tags may not be read, is taken as it is.
+    A table without the tag is accepted, and so is one whose tags the user may not read.
     """
     events = client.meta.events
 

@@ -1,4 +1,4 @@
-"""API Gateway on one machine: HTTP in, a function's reply out."""
+"""API Gateway on one machine: an HTTP request goes in, and a function's reply comes out."""
 
 import asyncio
 import logging
@@ -97,10 +97,10 @@ TOO_LARGE: Final = Response.message(413, "Request Entity Too Large")
 
 
 def is_plain(scope: Message) -> bool:
-    """Whether a request means the same to all who read it.
+    """Whether all servers read the same request out of it, so that none can be smuggled past one of them.
 
-    HTTP/2 lets pass a target with other characters than a URL has, HTTP/1.1 a body of which two headers tell
-    differently where it ends. The next server could read another request out of it.
+    Over HTTP/2 a target may hold characters that no URL has. Over HTTP/1.1 a body may come with two headers,
+    Content-Length and Transfer-Encoding, that disagree on where it ends.
     """
     target = scope["raw_path"] + scope["query_string"]
     ends = {name.lower() for name, _ in scope["headers"]} & {b"content-length", b"transfer-encoding"}
@@ -149,7 +149,7 @@ def request_of(scope: Message, body: bytes) -> Request:
 
 
 async def write_response(send: Send, response: Response, request_id: str | None = None) -> None:
-    """Send a whole response, with the gateway's request id if it is one of the gateway's."""
+    """Send a whole response; if it is the gateway's, with the gateway's request id."""
     headers = [*response.headers, *([("apigw-requestid", request_id)] if request_id else [])]
     if response.status != HTTPStatus.NO_CONTENT:  # whose length HTTP wants left out
         headers.append(("content-length", str(len(response.body))))

@@ -47,7 +47,9 @@ def hold() -> None:
 
 @hold.command()
 @click.option("--account", metavar="ID", help="All messages of this account.")
-@click.option("--endpoint", metavar="ID", help="Only those of this endpoint, or linked account, of it.")
+@click.option(
+    "--endpoint", metavar="ID", help="Only those of this endpoint, or linked account, of the account."
+)
 @click.option("--sub-key", metavar="KEY", help="The history of all channels of this keyset.")
 @click.option("--channel", metavar="NAME", help="Only that of this channel.")
 @click.option(
@@ -121,7 +123,7 @@ def release(*, hold_id: str, by: str, dynamodb_url: str, table: str) -> None:
 
 @contextmanager
 def _sentences() -> Iterator[None]:
-    """Have what is wrong with a hold said in a sentence, with the right exit status."""
+    """Turn errors about holds into those that click prints in a sentence, with the right exit status."""
     try:
         yield
     except NotHoldable as error:

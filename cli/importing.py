@@ -1,8 +1,8 @@
 """Files for DynamoDB's import from S3, which makes a new table of any size without write units.
 
-DynamoDB takes items of the same key in any order, so the files hold each key once, with what `expunge load`
-would end with in an empty table. To find that, however many records there are, records are first spread over
-parts by a digest of their partition key, each small enough to be held in memory.
+DynamoDB imports items of the same key in any order, so the files hold each key once: as `expunge load` would
+leave it in an empty table. To find that out however many records there are, they are first spread over parts
+by a digest of their partition key, each part small enough to be held in memory.
 """
 
 import base64
@@ -23,10 +23,10 @@ from expunge.table import keys
 from expunge.table.items import Item, stored_over
 
 FILE_BYTES: Final = 256_000_000
-"""Of JSON in a file. DynamoDB reads many files at once, takes up to 50,000 of them and 15 TB in all."""
+"""Bytes of JSON in a file. DynamoDB reads many files at once; it takes up to 50,000 of them, 15 TB in all."""
 
 PART_BYTES: Final = 16_000_000
-"""Of records in a part that is held in memory."""
+"""Bytes of records in a part that is held in memory."""
 
 _FAN_OUT: Final = 64
 """Parts that a larger one is spread over."""
@@ -94,7 +94,8 @@ class Parts:
     def each(self, taken: Callable[[int], None]) -> Iterator[Iterator[Stored]]:
         """Give the parts, each to be read before the next; `taken` is told how many records were read.
 
-        One that is too large is spread anew, unless it is all of one partition, of which little remains.
+        A part that is too large is spread once more, unless all its records have the same partition key: few
+        items are left of those.
         """
         for file, several in zip(self._files, self._several, strict=True):
             size = file.tell()

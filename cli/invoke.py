@@ -15,7 +15,7 @@ from cli.sandbox import LENGTH
 from cli.template import Function
 
 SANDBOXES: Final = 10
-"""At most so many of one function at once; further invocations wait in line."""
+"""Of one function at once, at most; further invocations wait in line."""
 
 EVENT_LIMIT: Final = 6 * 1024 * 1024
 """Bytes of JSON, of an event as well as of a reply."""
@@ -33,9 +33,9 @@ class EventTooLargeError(Exception):
 
 
 class Nursery:
-    """The process that sandboxes are forked from, with what is slow to import imported.
+    """The process that sandboxes are forked from. It has imported already what is slow to import.
 
-    Ends with everything it forked when it is closed, and also when this process is killed.
+    It ends with everything it forked when it is closed, and also when this process is killed.
     """
 
     def __init__(self) -> None:
@@ -111,8 +111,8 @@ class Sandbox:
     async def invoke(self, event: bytes, seconds: float) -> Any:
         """Return the handler's reply to the event.
 
-        Raises InvocationError. Lives on after an exception of the handler, as in Lambda; after anything else,
-        running out of time among it, the process has ended.
+        Raises InvocationError. As in Lambda, the process lives on after an exception of the handler. After
+        any other failure, such as running out of time, it has ended.
         """
         message = None
         try:
@@ -162,7 +162,7 @@ def _reply(message: bytes) -> Any:
 
 
 def starting_at_once() -> asyncio.Semaphore:
-    """As many sandboxes as there are processors may start: more at once would all start too late."""
+    """Let as many sandboxes start at once as there are processors: if more did, all would start too late."""
     return asyncio.Semaphore(os.cpu_count() or 1)
 
 
@@ -177,7 +177,7 @@ class Invoker:
         limit: int = SANDBOXES,
         starts: asyncio.Semaphore | None = None,
     ) -> None:
-        """Invoke that function; `starts` is held while a sandbox of one of those that share it starts."""
+        """Invoke that function. `starts` limits how many sandboxes start at once; invokers may share it."""
         self.function = function
         self._nursery = nursery
         self._environment = environment
@@ -209,7 +209,7 @@ class Invoker:
 
     def _warm(self) -> Sandbox | None:
         while self._idle:
-            # The one that was used last, as in Lambda: those that are not needed any more then stay idle.
+            # The one that was used last, as in Lambda: so those that are needed no longer stay idle.
             sandbox = self._idle.pop()
             if sandbox.alive:
                 return sandbox
@@ -217,7 +217,7 @@ class Invoker:
         return None
 
     async def close(self) -> None:
-        """End the warm sandboxes, and those that are at work as soon as they are not."""
+        """End the sandboxes that are idle now, and each that is at work as soon as it is done."""
         self._closed = True
         while self._idle:
             await self._idle.pop().close()

@@ -1,8 +1,8 @@
-"""What the embedded engine keeps on the disk between two runs: all its tables, as one file, written anew.
+"""Keeps the embedded engine's tables on the disk between two runs: as one file, each time written as a whole.
 
-That suits a demo or a developer's records, not more: the file is written when the service stops, however it
-stops, and every few seconds in between if something changed. What came after the last time is lost if the
-engine's own process is killed or the machine goes down.
+That suits a demo or a developer's records, not more. The file is written when the service stops, however it
+stops, and every few seconds before that if something changed. If the engine's own process is killed or the
+machine goes down, what came after the last time is lost.
 """
 
 import asyncio
@@ -19,16 +19,16 @@ import click
 from cli.form import complaint, known
 
 EVERY: Final = 5
-"""Seconds between two looks whether something changed."""
+"""Seconds between two times that it is looked whether something changed."""
 
 _PATIENCE: Final = 10
-"""Seconds that an engine of before has to write its records and end."""
+"""Seconds that the engine of an earlier service has to write its records and end."""
 
 _READS: Final = (b"Get", b"BatchGet", b"TransactGet", b"Query", b"Scan", b"Describe", b"List")
 
 
 def claim(folder: Path) -> int:
-    """Take a folder for an engine, make it if need be, and return the file number that holds the claim.
+    """Claim a folder for an engine, make it if need be, and return the number of the file that is the claim.
 
     The claim ends when every process that has the number has ended. Raises ClickException if another engine
     has the folder, or its records are of another form.
@@ -64,7 +64,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 class Keeper:
-    """Reads the tables when the engine starts and writes them from time to time; it lives in its process."""
+    """Reads the tables when the engine starts and writes them from time to time, in the engine's process."""
 
     def __init__(self) -> None:
         from ministack.core import persistence  # type: ignore[import-untyped] # noqa: PLC0415 - slow, and no types
@@ -103,7 +103,7 @@ class Keeper:
 
 
 def write_and_end(loop: asyncio.AbstractEventLoop, write: Callable[[], None]) -> None:
-    """Write once more between two requests, and end the process; for another thread than the loop's."""
+    """Write once more between two requests, and end the process. For another thread than the loop's."""
     written = threading.Event()
 
     def last() -> None:

@@ -76,7 +76,7 @@ def create(
 
 
 def _of_option(error: BadLine) -> str:
-    """Say of an option what is wrong with the field that it fills."""
+    """Say the same of the option that fills the field which is wrong."""
     if error.field is None:
         return str(error)
     option = "--account" if error.field == "account_id" else f"--{error.field.replace('_', '-')}"
@@ -105,7 +105,7 @@ def _listed(store: Store, account: str | None) -> Iterator[Row]:
 
 
 def _state(key: Row) -> str:
-    """In which state a key is; a time in another offset than UTC's is compared as the instant it is."""
+    """Whether a key is good, expired or revoked. `expires_at` may have another offset than UTC's."""
     if "revoked_at" in key:
         return "revoked"
     ended = "expires_at" in key and timestamps.parse(key["expires_at"]) <= timestamps.now()

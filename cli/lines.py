@@ -13,7 +13,7 @@ from expunge.table.records import MAX_LINE, BadLine, Record, parse
 _BOM: Final = b"\xef\xbb\xbf"
 
 MOST_BAD_LINES: Final = 20
-"""After so many, no more are looked for."""
+"""After so many bad lines, no more are looked for."""
 
 _TOKENS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:]')
 
@@ -72,7 +72,7 @@ def column(line: bytes, error: BadLine) -> int:
 
 
 def _place(line: str, field: str) -> int:
-    """Find a field of the object that a line is, and of nothing inside it."""
+    """Find the column of a field of the line's own object, and not of one in an object inside it."""
     depth, place = 0, 1
     before = re.match("", line)
     for token in _TOKENS.finditer(line):
@@ -92,7 +92,7 @@ def _bad_input(bad: Sequence[str]) -> BadInput:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    """Read line by line, and of a line never much more than what makes it too long."""
+    """Read line by line. Of a line that is too long no more is read at once than shows that it is."""
     try:
         with click.open_file(str(path), "rb") as file:
             while line := file.readline(MAX_LINE + 1):

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 Row = Mapping[str, Any]
 Columns = Mapping[str, str | tuple[str, ...]]
-"""A column's heading to the field that is shown there, or to several of which a row has one; first the ones
-that matter most."""
+"""The heading of each column to the field that it shows, or to several fields of which a row has one. Columns
+that matter most come first."""
 
 Format = Literal["table", "json"]
 
@@ -58,8 +58,9 @@ def print_rows(
 ) -> None:
     """Print rows as they come, as JSON lines; or the first of them in a table, and how many there are.
 
-    Columns that would be empty are left out, and the last ones where the terminal is too narrow, which is
-    said. `noun` is what one row is, `state` tells in what states the rows are counted.
+    Columns that would be empty are left out of the table. If the terminal is too narrow, so are the last
+    columns, and a line says so. `noun` is what a row is called. If `state` is given, it tells the state of a
+    row, and rows are counted by state.
     """
     if form == "json":
         for row in rows:
@@ -105,7 +106,7 @@ def plain(value: Any) -> str:
 
 
 def time(text: str) -> str:
-    """Show an RFC 3339 time of ours, which is in UTC, to the second."""
+    """Shorten an RFC 3339 time in UTC to the second, for a column that says UTC; leave any other as it is."""
     return text[:19].replace("T", " ") if text.endswith("Z") else text
 
 

@@ -44,7 +44,7 @@ class LoadResult:
     withheld: Mapping[str, int] = field(default_factory=dict)
     """Lines by kind that were passed over because they lack a secret, as `dump --settings` prints them."""
     astray: Mapping[Place, int] = field(default_factory=dict)
-    """Messages by what they belong to, where that is neither there nor brought along."""
+    """Numbers of messages by what they belong to, where that is neither in the table nor in the files."""
     into: str = "table"
     written: int | None = None
     """Items in the files, if it was files that were written."""
@@ -146,7 +146,8 @@ def load_files(
         spool.seek(0)
         outcomes: Counter[Outcome] = Counter()
         if checked.kinds:
-            client.describe_table(TableName=table)  # a table that is not there is no reason to try for long
+            # This fails at once if there is no such table. A write would be tried for a long time.
+            client.describe_table(TableName=table)
             outcomes = _store(Store(client, table), spool, checked.kinds.total(), progress=progress)
     return LoadResult(
         kinds=dict(sorted(checked.kinds.items())),
@@ -249,7 +250,7 @@ def _store(store: Store, spool: IO[bytes], count: int, *, progress: bool) -> Cou
 
 
 _PATIENCE: Final = 22.0
-"""Seconds for a transaction, of which attempts take the first 10 and answers to them the rest."""
+"""Seconds for a transaction: attempts begin in the first 10, and the rest is left for their answers."""
 
 _NAMED: Final = 10
-"""Of what is missing, so many are named."""
+"""Missing endpoints, linked accounts and keysets that are named."""

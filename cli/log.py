@@ -27,7 +27,7 @@ def printable(text: str) -> str:
 
 
 def begin() -> None:
-    """Log to standard error from now on: this package's lines, and of others what is a warning or worse."""
+    """Log to standard error from now on: all lines of this package, and warnings and worse of others."""
     handler = logging.StreamHandler()
     handler.setFormatter(Printable())
     logging.basicConfig(handlers=[handler])

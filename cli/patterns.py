@@ -1,7 +1,7 @@
 """Which records of a stream an event-source mapping lets through, as Lambda decides it.
 
-Of the operators, those that the template uses: a literal, ``prefix`` and ``exists``. Where what would hold a
-leaf is not there, the leaf does not exist.
+It knows only what the template uses: a literal value, ``prefix`` and ``exists``. A field whose parent is
+missing does not exist.
 """
 
 from collections.abc import Iterable, Mapping

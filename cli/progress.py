@@ -31,9 +31,9 @@ def stoppable(how_to_go_on: str) -> Iterator[None]:
 def bar(
     label: str, length: int | None, *, shown: bool, unit: str = "items"
 ) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on standard error, whose steps are to be reported to what this yields.
+    """Show a progress bar on standard error, and yield a function to which steps are reported.
 
-    `length` is None where the end is not known; the `unit` is what is counted, "bytes" are shown as such.
+    `length` is None if the end is not known. `unit` is what is counted; "bytes" are shown as KB or MB.
     """
     if not shown:
         yield _nothing

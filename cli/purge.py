@@ -29,7 +29,7 @@ from expunge.table.store import store as table_of_functions
 FUNCTION: Final = "PurgeFunction"
 
 _LONG: Final = 86_400
-"""Seconds for what counts but changes nothing."""
+"""Seconds for a dry run: it changes nothing, so it may take long."""
 
 
 COLUMNS: Final[Columns] = {
@@ -69,15 +69,15 @@ def _check_time(_context: click.Context, _option: click.Parameter, text: str | N
     metavar="DAYS",
     type=click.IntRange(0, 3650),
     show_default="the default in template.yaml",
-    help="What was deleted later than so many days ago stays, even if it is due by its own date, which is "
-    "then put off for good. For a stack, its RetentionDays.",
+    help="Keep what was deleted less than so many days ago, even if it is due by its own date; that date is "
+    "then put off for good. For a stack, give its RetentionDays.",
 )
 @click.option(
     "--tombstone-days",
     metavar="DAYS",
     type=click.IntRange(1, 3650),
     show_default="the default in template.yaml",
-    help="So many days the id of a purged message is remembered, and the message cannot come back.",
+    help="For so many days the id of a purged message is remembered, and the message cannot come back.",
 )
 @content_bucket_option
 @store_options
@@ -126,7 +126,7 @@ def _what_stays(count: int, content_bucket: str) -> str:
 
 
 def _hand_on(ctx: click.Context, command: str, store: Mapping[str, str]) -> None:
-    """Let what names the table stand before the subcommand as well; nothing else may stand there."""
+    """Let the options that name the table stand before the subcommand as well, but no others."""
     for name in ctx.params.keys() - store.keys():
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{name.replace('_', '-')} is for a run, not for `purge {command}`.")
@@ -212,7 +212,7 @@ def _invoke(event: dict[str, Any], settings: Mapping[str, str], dynamodb_url: st
 
 @contextmanager
 def _watched(event: Mapping[str, Any]) -> Iterator[None]:
-    """Show a person how many messages are being removed, told by what is asked of the store."""
+    """Show a person how many messages are being removed: the writes that go to the store are counted."""
     what = "counting" if event.get("dry_run") else "purging"
     with bar(what, None, shown=watched(), unit="messages") as advance:
 

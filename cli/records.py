@@ -1,4 +1,4 @@
-"""`POST /records`: records go the way that they would go from the queue, through the same function."""
+"""`POST /records`: takes records as the queue does in AWS, and stores them by the same function."""
 
 import json
 import uuid
@@ -16,7 +16,8 @@ FUNCTION: Final = "StoreRecordsFunction"
 
 LINES: Final = 500
 BYTES: Final = 200_000
-"""Most of a body that one message of the queue brings; a longer line is one by itself."""
+"""A body is divided into messages of the queue with so many lines and bytes at most. A line with more bytes
+is a message of its own."""
 
 _NOT_STORED: Final = "Not everything was stored. Sending the same again is safe."
 _NO_TEXT: Final = "The body must be JSON lines in UTF-8."
@@ -25,7 +26,7 @@ Invoke = Callable[[Any], Awaitable[Any]]
 
 
 class NotStoredError(Exception):
-    """Some records may not be stored, and nothing is wrong with them."""
+    """Some records may not have been stored, although nothing is wrong with them."""
 
 
 class RecordsIn:
@@ -75,9 +76,9 @@ class RecordsIn:
         result.stored += stored
 
     async def _send(self, part: "_Part") -> tuple[int, dict[int, str]]:
-        """Have the function store a part; returns how many it stored and its bad lines, from 1 on, and why.
+        """Have the function store a part. Return how many records it stored, and why which lines are bad.
 
-        Raises NotStoredError.
+        Lines are numbered from 1. Raises NotStoredError.
         """
         event = {"Records": [_message("\n".join(part.lines))]}
         try:
@@ -125,7 +126,7 @@ def _parts(text: str) -> Iterator[_Part]:
 
 
 def _message(body: str) -> dict[str, Any]:
-    """What of a message of the queue a function may look at."""
+    """A message of the queue as a function gets it; its `body` is what counts."""
     return {
         "messageId": str(uuid.uuid4()),
         "receiptHandle": "",

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from cli.deletions import Found, check_owner, deletion_options, environment, find
+from cli.deletions import Found, check_owner, default_setting, deletion_options, find
 from cli.dynamodb import client as connect
 from cli.dynamodb import explain, soon, store_options
 from cli.progress import stoppable
@@ -24,7 +24,7 @@ from expunge.table.store import Store
 OPERATOR: Final = "operator"
 
 _SECONDS: Final = 60
-"""After so many, what fails is given up, and what makes progress gets as many again."""
+"""An attempt that fails after so many is given up; if it made progress, another one begins."""
 
 
 @click.command()
@@ -53,7 +53,7 @@ def restore(  # noqa: PLR0913 - click passes them by name
 ) -> None:
     """Make live again what a request deleted, and nothing else; print how many messages.
 
-    Of a deletion of channel history, what is left of it in the background is ended first.
+    A deletion of channel history that is still under way in the background is ended first.
     """
     check_owner(account, sub_key)
     store = Store(connect(dynamodb_url), table)
@@ -64,7 +64,7 @@ def restore(  # noqa: PLR0913 - click passes them by name
 
 
 def restored(store: Store, found: Found, ids: Sequence[str], retention_days: int) -> int:
-    """Restore what a deletion deleted, or some of it, and count it. Raises ClickException if that is none."""
+    """Restore what a deletion deleted, or some of it; return the number. Raises ClickException if it is 0."""
     if found.sub_key is None:
         count = _restore_listed(store, found, ids)
     else:
@@ -96,7 +96,7 @@ def _restore_history(
     deletion = found.record.deletion
     if deletion is None:
         return 0
-    if end_sweep(store, sub_key, deletion.request_id, environment("DELETION_RECORD_DAYS"), soon()):
+    if end_sweep(store, sub_key, deletion.request_id, default_setting("DELETION_RECORD_DAYS"), soon()):
         click.echo(
             "expunge: the deletion was still under way and is ended; what it was deleting at this moment may"
             " be found by the same command in a minute",
@@ -104,7 +104,7 @@ def _restore_history(
         )
 
     def steps(deadline: Deadline) -> Iterator[int]:
-        # Under another id each time: an index that lags shows again what is restored already.
+        # With another id each time, so that what an index that lags shows again is not counted again.
         if messages:
             return restore_some(store, sub_key, deletion, _restorer(), messages, deadline)
         return restore_all(store, sub_key, deletion, _restorer(), retention_days, deadline)
@@ -113,7 +113,7 @@ def _restore_history(
 
 
 def _to_the_end(steps: Callable[[Deadline], Iterator[int]]) -> int:
-    """Add up what the steps did, begun again with new time as long as there is progress."""
+    """Add up what the steps did. Begin them again with new time as long as there is progress."""
     total = 0
     while True:
         before = total

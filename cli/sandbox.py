@@ -33,7 +33,8 @@ SLOW_IMPORTS = (
     "aws_lambda_powertools.logging",
     "aws_lambda_powertools.metrics",
 )
-"""Modules that start no thread, open nothing and read no environment while they are imported."""
+"""Modules that may be imported before a fork: meanwhile they start no thread, open nothing and read no
+environment."""
 
 LENGTH = struct.Struct(">I")
 """Stands before each JSON message: its length in bytes."""

@@ -138,7 +138,7 @@ def serve(  # noqa: PLR0913 - an argument an option
         if with_bucket:
             create_bucket(dynamodb_url, content_bucket)
         created = create_table(store, default_table_name())
-        if created or embedded:  # records that were kept may be of a time when nothing expired
+        if created or embedded:  # a table that was kept may be of a version that let nothing expire
             let_expire(store, default_table_name())
         if created and embedded and not no_demo:
             files = [*files, demo.RECORDS]  # only once, where the records are kept
@@ -170,10 +170,10 @@ def serve(  # noqa: PLR0913 - an argument an option
 
 
 def _end_at_once(_number: int, _frame: object) -> None:
-    """End while starting; once it serves, the server stops it in good order.
+    """End the process while it starts. Once it serves, signals stop it in good order (`server.py`).
 
-    A KeyboardInterrupt would be lost if it came inside a callback of the import system or the collector. The
-    other processes end when their connection to this one does.
+    A KeyboardInterrupt would be lost if it came inside a callback of the import system or of the garbage
+    collector. The other processes end when their connection to this one does.
     """
     os._exit(0)
 

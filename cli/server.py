@@ -59,14 +59,14 @@ async def serve(
 ) -> None:
     """Serve until a signal comes; requests in flight may finish, for a while or until a second signal.
 
-    `stopping` is called when it is time to: it ends answers that would go on for ever.
+    `stopping` is called before that, to end answers that would otherwise go on for ever.
     """
     config = Config()
     config.bind = [f"fd://{listener.detach()}" for listener in listeners]
     config.errorlog = logging.getLogger("hypercorn.error")
     config.include_server_header = False
     config.graceful_timeout = GRACE
-    asyncio.get_running_loop().set_exception_handler(_told_briefly)
+    asyncio.get_running_loop().set_exception_handler(_log_briefly)
     stop = asyncio.Event()
     server = asyncio.create_task(
         hypercorn_serve(gateway, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type] # own messages
@@ -88,8 +88,8 @@ async def serve(
         raise click.ClickException(f"{missing} has ended; start again")
 
 
-def _told_briefly(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log that a connection failed. What the server raises then quotes what came in, with its API key."""
+def _log_briefly(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log that a connection failed, without the error's own words: they quote what came in, with API keys."""
     log.warning("%s: %s", context["message"].partition("\n")[0], type(context.get("exception")).__name__)
 
 

@@ -1,4 +1,4 @@
-"""What runs around the gateway: the stream's events come out, records come in, the schedule keeps running."""
+"""The gateway and what runs beside it: events come out of the stream, records come in, the schedule runs."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ _PAUSE_AT_AWS: Final = 1.0
 
 
 def shards_of(store: "DynamoDBClient", dynamodb_url: str, table: str) -> Shards | None:
-    """The table's stream from now on; None if there is none to read, which is said in a line."""
+    """The table's stream from now on. If there is none that can be read, log why and return None."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import
 
     why = "the table has none; delete it, or switch its stream on (NEW_AND_OLD_IMAGES)"
@@ -96,7 +96,7 @@ class Service:
 
 
 def _ended(task: asyncio.Task[None]) -> None:
-    """What is always at work ended by itself: that must be seen."""
+    """Log that something has ended by an error that should always be at work."""
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("Work in the background ended", exc_info=error)
 

@@ -1,7 +1,7 @@
-"""What lies outside of AWS's table and functions, on one machine: the providers, their keys and EventBridge.
+"""Stands in, on one machine, for what functions call beside the table: providers, their keys and EventBridge.
 
-It answers under paths of the API's own port, which no route has: so its address is known wherever the API's
-is, in a container of `sam local invoke` too, and the functions reach it as they reach a provider, over HTTP.
+It answers at the API's own port, under paths that no route has. So its address is known wherever the API's
+is, also in a container of `sam local invoke`, and the functions reach it over HTTP, as they reach a provider.
 """
 
 import json
@@ -27,9 +27,9 @@ KEY: Final = "expunge"
 
 
 class StandIn:
-    """An ASGI application: a provider that says yes, a Parameter Store, an EventBridge for `heard`.
+    """An ASGI application: a provider that says yes, a Parameter Store, and an EventBridge.
 
-    All else is left to another one.
+    `heard` is called with each event. All other requests are left to the application behind.
     """
 
     def __init__(self, behind: Application, heard: Callable[[Event], None]) -> None:
@@ -51,7 +51,7 @@ class StandIn:
         )
 
     def _put(self, body: bytes | None) -> dict[str, Any]:
-        """Hear events and answer as EventBridge to PutEvents."""
+        """Hand events on, and answer as EventBridge does to PutEvents."""
         entries = json.loads(body or b"{}")["Entries"]
         for entry in entries:
             self._heard(Event(entry["Source"], entry["DetailType"], entry["Detail"]))

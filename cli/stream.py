@@ -16,7 +16,7 @@ from cli.template import StreamMapping
 log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 50
-"""On a record that is alone in its batch; then it is passed over."""
+"""Of invoking the function with a record that is alone in its batch; then the record is passed over."""
 
 _LOOK_FOR_SHARDS: Final = 30
 """Seconds between two looks for new shards, which AWS adds as a table grows."""
@@ -110,9 +110,10 @@ class _Shard:
 
 @dataclass
 class Bringer:
-    """Brings a stream's records to a function: those that fit, in batches, again from where it failed.
+    """Brings a stream's records to a function: those that the patterns let through, in batches, in order.
 
-    A batch is closed when it is full, when its window is over, or when nothing more comes, which is sooner.
+    A batch goes when it is full, when its window is over or, sooner than in AWS, when nothing more comes.
+    What the function did not do is brought again.
     """
 
     shards: Shards
@@ -139,7 +140,7 @@ class Bringer:
                 await asyncio.sleep(self.pause)
 
     async def _read(self) -> Sequence[Record]:
-        """What came, unless there is enough to do."""
+        """Read what has come, unless a whole batch is waiting already."""
         if len(self._waiting) >= self.mapping.batch_size:
             return ()
         try:
@@ -176,7 +177,7 @@ class Bringer:
 
 
 def _done(batch: Sequence[Record], answer: Any) -> int:
-    """How many records from the first on the function is done with."""
+    """How many records the function is done with, from the first on."""
     numbers = [record["dynamodb"]["SequenceNumber"] for record in batch]
     failed = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
     return next((at for at, number in enumerate(numbers) if number in failed), len(batch))

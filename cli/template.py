@@ -1,7 +1,7 @@
 """What template.yaml says about the table, the functions, their routes and who may call them from a browser.
 
-The commands of one machine read it from there, so that it is said once. Parameters have their defaults;
-what only AWS knows (an ARN, a generated name) is replaced by plain text.
+The commands read it from there, so that it is said once. Parameters have their defaults; what only AWS knows
+(an ARN, a generated name) is replaced by plain text.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any, Final
 import yaml
 
 try:
-    # libyaml's reads eight times as fast, which every command that needs a table waits for.
+    # libyaml's reads eight times as fast, and every command that needs a table waits for it.
     from yaml import CSafeLoader as SafeLoader
 except ImportError:  # where PyYAML was built without it
     from yaml import SafeLoader  # type: ignore[assignment]
@@ -55,7 +55,7 @@ class Cors:
     """What pages of other origins may send to the HTTP API and read from it; without origins, nothing."""
 
     origins: tuple[str, ...] = ()
-    """``*`` is any; ``https://*`` any that begins so."""
+    """``*`` stands for all, ``https://*`` for all that begin so."""
     methods: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     exposed: tuple[str, ...] = ()
@@ -126,13 +126,13 @@ def table_definition(name: str | None = None, template: Path = TEMPLATE) -> dict
     _, properties = next(_resources(template, "AWS::DynamoDB::Table"))
     arguments = {key: properties[key] for key in _TABLE_ARGUMENTS if key in properties}
     if "StreamSpecification" in properties:
-        # CloudFormation takes it that one who describes a stream wants one; DynamoDB wants to be told.
+        # To CloudFormation, describing a stream means switching it on. DynamoDB must be told so.
         arguments["StreamSpecification"] = {"StreamEnabled": True, **properties["StreamSpecification"]}
     return {"TableName": name or properties["TableName"], **arguments}
 
 
 def time_to_live(template: Path = TEMPLATE) -> dict[str, Any]:
-    """What boto3's ``update_time_to_live`` is to set of the table."""
+    """What boto3's ``update_time_to_live`` sets: the attribute by whose time items expire."""
     _, properties = next(_resources(template, "AWS::DynamoDB::Table"))
     return dict(properties["TimeToLiveSpecification"])
 

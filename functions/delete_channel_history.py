@@ -1,4 +1,7 @@
-"""DELETE /v3/history/sub-key/{sub_key}/channel/{channels}: delete messages (PubNub's API)."""
+"""DELETE /v3/history/sub-key/{sub_key}/channel/{channels}: delete messages (PubNub's API).
+
+https://www.pubnub.com/docs/sdks/rest-api/delete-message-history describes the call.
+"""
 
 from expunge.history import envelopes
 from expunge.history.admission import Stretch, permitted

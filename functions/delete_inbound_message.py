@@ -13,5 +13,5 @@ from expunge.webhooks.repeating import idempotent
 @endpoint(key_with(INBOUND.scope), envelopes)
 @idempotent
 def handler(call: Call[ApiKey]) -> Answer:
-    """Answer since when it has been deleted."""
+    """Answer when the message was deleted, and whether it was so before."""
     return delete_one(call, INBOUND)

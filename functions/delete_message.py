@@ -1,7 +1,8 @@
 """DELETE /v1/messages/{message_id}: an outbound message (HookBridge) or a linked account's (PostPress).
 
-A UUID names an outbound message, anything else a linked account's; under /api, every id does. Each family is
-imported when it is first asked for, because few functions that start meet both.
+A UUID is the id of an outbound message; any other id, and under /api every id, is that of a linked account's
+message (https://api.postpress.io/docs/messages-delete). The code of each kind is imported with the first
+request for it, because few sandboxes ever get requests for both.
 """
 
 import re
@@ -17,7 +18,7 @@ _UUID = re.compile(UUID)
 
 
 def handler(event: Event, context: Context) -> Response:
-    """Answer in the envelope of the family that the id belongs to."""
+    """Delete the message, and answer as the API of its kind does."""
     is_uuid = _UUID.fullmatch(event["pathParameters"]["message_id"]) is not None
     outbound = is_uuid and " /api/" not in event["routeKey"]
     return (_outbound() if outbound else _linked())(event, context)

@@ -11,5 +11,5 @@ from expunge.webhooks.repeating import idempotent
 @endpoint(key_with(None), envelopes)
 @idempotent
 def handler(call: Call[ApiKey]) -> Answer:
-    """Answer as the delete-all would have that planned it."""
+    """Answer as the planned delete-all would have answered."""
     return plans.execute(call)

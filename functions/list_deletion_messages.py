@@ -1,4 +1,4 @@
-"""GET /v1/deletions/{request_id}/messages: list what a deletion was about."""
+"""GET /v1/deletions/{request_id}/messages: list the messages of a deletion."""
 
 from expunge.http.auth import ApiKey
 from expunge.http.endpoint import Call, endpoint

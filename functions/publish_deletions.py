@@ -1,4 +1,4 @@
-"""From the table's stream to EventBridge: what was deleted, restored and purged."""
+"""Reads the table's stream, and tells EventBridge what was deleted, restored and purged."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,10 +13,11 @@ from expunge.tracebacks import unquoted
 
 
 def handler(event: Any, context: Context) -> dict[str, Any]:
-    """Publish a batch of the stream; Lambda sends again from the record that the answer names.
+    """Publish what a batch of the stream's records says.
 
-    That is the first one whose event is not known to be on the bus. What comes after it may be there, and is
-    then published twice. A record that cannot be read is logged and counted, and holds up nothing.
+    The answer names the first record whose event is not known to be on the bus, if there is one. Lambda sends
+    that record and all after it again, so an event may be published twice. A record that cannot be read is
+    logged and counted, and holds up nothing.
     """
     with logger.append_context_keys(request_id=context.aws_request_id):
         try:

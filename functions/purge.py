@@ -22,17 +22,19 @@ LEFT_TO_ANOTHER_RUN: Final = {"purged": 0, "resumed": 0, "remaining": True}
 def handler(event: Any, context: Context) -> dict[str, Any]:
     """Return how many messages were purged and background deletions resumed, and whether some remain.
 
-    The event's `time` is the now of the run; by hand it may be left out. One that is more than 5 minutes
-    ahead of the clock is refused unless the event says `"force": true`. Where holds kept some, `held` says
-    how many; where somebody has paused the purge, `paused` is true; where the run had removed as many
-    messages as one may, `stopped` says so; where content in S3 could not be removed, `content_left` counts
-    its messages. Those that another run at once would leave too do not make `remaining` true.
+    What is due at the event's `time` is purged, or without a `time` what is due now. A time more than 5
+    minutes ahead of the clock is refused unless the event says `"force": true`.
+
+    The answer has these as well, where they apply: `held`, how many messages were kept by holds; `paused`,
+    true if somebody has paused the purge; `stopped`, if the run had removed as many messages as one may;
+    `content_left`, how many messages stay because their content in S3 could not be removed. What another run
+    right now could not remove either does not make `remaining` true.
 
     With `"dry_run": true` nothing is changed, and it returns what is due at that time, as preview() does.
 
-    Running out of time is success with `remaining: true`; a malformed event or a failed store raises, so that
-    alarms and the dead-letter queue hear of it. Before a malformed event nothing was removed. After a failed
-    store the error, the log and the metrics say how far the run got.
+    Running out of time is success with `remaining: true`. A malformed event or a failed store raises, so that
+    alarms and the dead-letter queue hear of it. A malformed event removes nothing. After a failed store the
+    error, the log and the metrics say how far the run got.
     """
     with logger.append_context_keys(request_id=context.aws_request_id):
         try:

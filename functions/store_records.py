@@ -1,4 +1,4 @@
-"""From the queue into the table: records of messages, in batches."""
+"""Stores the records of messages that come in by the queue, a batch of the queue's messages at a time."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 
 class NotStored(Exception):
-    """A message of the queue is to come again, and in the end to go to the dead-letter queue."""
+    """A message of the queue is to come again and, if that goes on, to end in the dead-letter queue."""
 
 
 def handler(event: Any, context: Context) -> dict[str, Any]:
-    """Store what the bodies hold; the queue sends again what the answer names under `batchItemFailures`.
+    """Store the records in the bodies of these messages of the queue.
 
-    That is a body with a bad line, whose good lines are stored, and one that could not be stored in full.
-    `rejected` says what is wrong with which line, `stored` how many records were written; those that change
-    nothing are not counted.
+    Under `batchItemFailures` the answer names the messages that the queue is to send again: those with a bad
+    line, whose good lines are stored all the same, and those that could not be stored in full. `rejected`
+    says which lines are bad and why, `stored` how many records were written. Records that change nothing are
+    not counted.
     """
     with logger.append_context_keys(request_id=context.aws_request_id):
         try:
@@ -62,7 +63,7 @@ def _failures(event: Any, bodies: dict[str, Body]) -> dict[str, Any]:
         if bodies[record.message_id].failed:
             raise NotStored
 
-    # Raising for a batch that failed as a whole would say less: what was rejected, and why.
+    # It does not raise if the whole batch has failed: the answer says what was rejected, and why.
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     return dict(process_partial_response(event=event, record_handler=check, processor=processor))
 
@@ -87,4 +88,4 @@ def _publish(bodies: list[Body], error: StoreError | None) -> None:
 
 
 _LOGGED = 10
-"""Of a body's bad lines, so many are named in the log."""
+"""Bad lines of a body that the log names."""

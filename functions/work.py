@@ -1,4 +1,4 @@
-"""A part of what a scheduled run could not finish: a part of the bin, or a background deletion."""
+"""Carries out a task that a scheduled run has left: a part of the bin, or of a background deletion."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from expunge.tracebacks import unquoted
 
 
 def handler(event: Any, context: Context) -> dict[str, Any]:
-    """Do a slice of the one task that the event brings, and send the task again if something is left.
+    """Work for a while on the one task that the event brings, and send the task again if something is left.
 
-    Return how many messages were purged or deleted, and what became of the task: `done`, `again`, or
-    `dropped` because a later round has taken its place.
+    Returns how many messages were purged or deleted, and what became of the task: `done`, `again`, or
+    `dropped` because a later run has sent a new task in its place.
 
-    A malformed task removes nothing and raises, and so does a store that fails: the queue brings the message
+    Raises for a malformed task, which removes nothing, and if the store fails. Then the queue brings the task
     again, and in the end puts it aside.
     """
     with logger.append_context_keys(request_id=context.aws_request_id):

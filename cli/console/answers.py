@@ -1,4 +1,4 @@
-"""Answers to pages in a browser, with what guards it against them and against pages from elsewhere."""
+"""Answers for a browser, with headers that guard it against what pages hold and against other origins."""
 
 import json
 from dataclasses import replace
@@ -27,12 +27,12 @@ def told(value: Any, status: int = 200) -> Response:
 
 
 def refused(status: int, sentence: str) -> Response:
-    """Say what is wrong, in the form that API Gateway has for it."""
+    """Say what is wrong, in the form in which API Gateway says it."""
     return told({"message": sentence}, status)
 
 
 def guarded(response: Response) -> Response:
-    """Add the headers that it does not have of its own."""
+    """Add the headers that guard the browser, but for those that the response sets itself."""
     own = {name for name, _ in response.headers}
     return replace(
         response, headers=[*response.headers, *(guard for guard in _GUARDS if guard[0] not in own)]

@@ -1,4 +1,4 @@
-"""The pages and what they ask for, as an ASGI application in front of the API."""
+"""The console's pages and what they ask for, as an ASGI application in front of the API."""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ class About:
     """Whether the demo records are there; then forms are filled in with their key and ids."""
 
     def told(self, *, with_table: bool) -> dict[str, Any]:
-        """For the pages."""
+        """Tell it to the pages, as JSON."""
         return {
             "version": version("expunge"),
             "api": self.api,
@@ -41,8 +41,7 @@ class About:
 class Console:
     """An ASGI application: the pages under paths of their own, and all else left to the API behind.
 
-    The pages and their paths are answered to this machine's user alone; without a store, those that read the
-    table are not there.
+    They are answered to this machine's user alone. Without a store, there are no paths that read the table.
     """
 
     def __init__(self, behind: Application, about: About, store: Store | None) -> None:
@@ -89,7 +88,10 @@ def _is_ours(path: str) -> bool:
 
 
 def _refusal(scope: Message) -> str | None:
-    """Refuse pages from elsewhere; but a person may follow a link from one to ours, which it can't read."""
+    """Say why a request is refused, such as one from a page of another origin; None if it is not.
+
+    A person may follow a link from there to one of our pages, because the page with the link cannot read it.
+    """
     headers = dict(scope["headers"])
     followed = (headers.get(b"sec-fetch-mode"), headers.get(b"sec-fetch-dest")) == (b"navigate", b"document")
     if followed and scope["path"] in _PAGES:

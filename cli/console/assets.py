@@ -20,7 +20,8 @@ _TYPES: Final = {
 _SWAGGER_UI: Final = ("swagger-ui.css", "swagger-ui-bundle.js")
 
 _NO_MARKUP: Final = "require-trusted-types-for 'script'; trusted-types 'none'"
-"""No text can become markup or code in the console, not even by mistake. Swagger UI can't do without."""
+"""So that no text can become markup or code in the console, not even by mistake. Swagger UI does not work
+under this policy."""
 
 
 def page(path: str) -> Response | None:

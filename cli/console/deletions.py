@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from cli.deletions import Found, counted, environment, find, scanned, told
+from cli.deletions import Found, counted, default_setting, find, scanned, told
 from cli.dynamodb import soon
 from cli.restore import restored
 from expunge.deletions.standing import look
@@ -13,7 +13,7 @@ _MOST: Final = 200
 """Deletions that are listed."""
 
 _MESSAGES: Final = 1000
-"""Messages that are listed of one: all, unless a plan was larger than a deletion can be."""
+"""Messages that are listed of a deletion. A request deletes no more."""
 
 
 def listed(store: Store) -> dict[str, Any]:
@@ -28,14 +28,14 @@ def one(store: Store, request_id: str) -> dict[str, Any]:
     Raises ClickException if there is none.
     """
     found = find(store, request_id, None, None)
-    answer = {"deletion": counted(store, found, environment("RETENTION_DAYS"))}
+    answer = {"deletion": counted(store, found, default_setting("RETENTION_DAYS"))}
     return answer if found.sub_key is not None else answer | {"messages": _messages(store, found)}
 
 
 def restore(store: Store, request_id: str, ids: Sequence[str]) -> dict[str, Any]:
     """Make its messages live again, or some of them. Raises ClickException."""
     found = find(store, request_id, None, None)
-    return {"restored": restored(store, found, ids, environment("RETENTION_DAYS"))}
+    return {"restored": restored(store, found, ids, default_setting("RETENTION_DAYS"))}
 
 
 def _messages(store: Store, found: Found) -> list[dict[str, Any]]:

@@ -47,14 +47,14 @@ _TIMES: Final = ("received_at", "created_at", "sent_at")
 
 _ROWS: Final = 50
 _SECONDS: Final = 3
-"""How much is read for one answer: so many messages or, where they are rare, for so long."""
+"""An answer ends with so many messages or, where they are rare, after so long."""
 
 _ITEMS: Final = 400
-"""Items a read."""
+"""Items of the table that one read looks at."""
 
 
 class BadQuestion(ValueError):
-    """What is wrong with a request, in a sentence."""
+    """A request that cannot be answered; says in a sentence what is wrong with it."""
 
 
 def listed(store: Store, asked: Mapping[str, str]) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def listed(store: Store, asked: Mapping[str, str]) -> dict[str, Any]:
 
 
 def overview(store: Store) -> dict[str, Any]:
-    """Count the messages of each family by state; `complete` is false if the table is too large for it."""
+    """Count the messages of each family by state; `complete` is false if time was too short to count all."""
     counted: dict[str, Counter[str]] = {family: Counter(dict.fromkeys(STATES, 0)) for family in FAMILIES}
     end = time.monotonic() + _SECONDS
     next_purge: str | None = None
@@ -100,10 +100,10 @@ def overview(store: Store) -> dict[str, Any]:
 
 
 def one(store: Store, pk: str) -> dict[str, Any]:
-    """Give a message with its content, as `expunge dump` prints it; what is left of it if it was purged.
+    """Give a message with its content, as `expunge dump` prints it, or what is left of a purged one.
 
-    Of one that another writer has spoilt, give what a list shows, and `unreadable`, a sentence that says so.
-    Raises BadQuestion if there is none, StoreError.
+    If another writer has spoilt it, give what a list shows of it, with a sentence under `unreadable`. Raises
+    BadQuestion if there is no such message, StoreError.
     """
     page = store.query(
         soon(),
@@ -168,7 +168,7 @@ def _is_message(pk: str) -> bool:
 
 
 def _scan(store: Store, start: Item | None, prefix: str, state: str) -> Iterator[Page]:
-    """Read on from a place, page by page, of which any may be empty; foreign items are passed over."""
+    """Read messages page by page, from a place on. Any page may be empty; items of others are left out."""
     values = {":message": {"S": keys.MESSAGE}}
     condition = f"sk = :message AND {state}"
     if prefix:

@@ -1,6 +1,7 @@
-"""The API of a deployed stack under this origin, so that a page from here may call it.
+"""Hands requests of the console's pages on to the API of a deployed stack.
 
-Nothing of a request is kept, and nothing but its method, path and status is logged.
+So the pages call no other origin than their own. Nothing of a request is kept, and nothing but its method,
+path and status is logged.
 """
 
 import asyncio

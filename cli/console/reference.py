@@ -1,4 +1,4 @@
-"""openapi.yaml for the pages: of this origin and, where the demo records are, filled in with them."""
+"""openapi.yaml for the pages: it names this origin as the server and, if they are there, the demo records."""
 
 import copy
 import json
@@ -57,7 +57,7 @@ def _fill_in(document: dict[str, Any]) -> None:
 
 
 def _with_example(parameter: dict[str, Any], values: dict[str, str]) -> dict[str, Any]:
-    """Put the demo's value in; a value that stands for what an earlier answer said is left to be typed."""
+    """Make the demo's value the example. An id that only an earlier answer tells is left to be typed."""
     parameter.pop("example", None)
     value = values.get(parameter["name"])
     if value is not None and value != _REQUEST_ID:
@@ -66,7 +66,7 @@ def _with_example(parameter: dict[str, Any], values: dict[str, str]) -> dict[str
 
 
 def _resolved(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    """Copy a node, or what its reference leads to."""
+    """Copy a node or, if it is a reference, what it refers to."""
     if "$ref" in node:
         target: Any = document
         for part in node["$ref"].removeprefix("#/").split("/"):

@@ -75,7 +75,7 @@ def _restore(store: Store, request: Request) -> Any:
 
 
 def _query(request: Request) -> dict[str, str]:
-    """What was given; blanks were not."""
+    """The parameters of the query; a blank one counts as not given."""
     return dict(parse_qsl(request.query))
 
 
@@ -84,8 +84,8 @@ def _id(path: str) -> str:
 
 
 def _ids(request: Request) -> Sequence[str]:
-    """Read the ids; none are all of them. Raises BadQuestion."""
-    # No form of another site can send this type.
+    """Read which messages to restore; an empty list stands for all. Raises BadQuestion."""
+    # A form on another site's page cannot send this type.
     if dict(request.headers).get("content-type") != "application/json":
         raise BadQuestion("content-type must be application/json")
     try:

@@ -49,7 +49,7 @@ async function show({ focus = false } = {}) {
   else kept?.();
 }
 
-// Remember what has the focus, to give it to what takes its place.
+// Remember what has the focus, and give it to the same control in what replaces it.
 function focused() {
   const active = document.activeElement;
   if (!main.contains(active) || active === main) return undefined;
@@ -93,7 +93,7 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   main.focus();
 });
 
-// What has changed is shown, unless somebody is typing or reading in a dialog.
+// Show the page again when something has changed, unless somebody is typing or has a dialog open.
 let waiting;
 document.addEventListener("changed", () => {
   clearTimeout(waiting);

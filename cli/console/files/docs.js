@@ -99,7 +99,7 @@ function reveal(block, tries = 100) {
   else if (tries > 0) setTimeout(() => reveal(block, tries - 1), 50);
 }
 
-// What is carried out must have been planned: then of the demo's events that were cancelled.
+// Before the first plan is carried out, make one to fill in: of the demo's events of the type order.cancelled.
 let planned;
 async function plan() {
   if (planned || !about.api_key) return;

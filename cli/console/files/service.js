@@ -70,10 +70,10 @@ const path = (id) => `/v1/deletions/${encodeURIComponent(id)}`;
 
 export const execution = (id) => `${path(id)}/execute`;
 
-// Carry a plan out, which is done with the key of its account.
+// Carry a plan out. That takes the key of its account, also where deletions come from the table.
 export const execute = (id) => api("POST", execution(id));
 
-// Deletions of everybody from the table, or those of the key's account from the API.
+// With a table, the deletions of all accounts come from there; else those of the key's account from the API.
 export const deletions = about.table
   ? {
       list: () => ask("/console/deletions"),
