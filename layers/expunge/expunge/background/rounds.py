@@ -37,9 +37,8 @@ def current(store: Store, deadline: Deadline) -> Round:
         [(keys.LEASE, keys.WORK)], deadline, "round_id, began_at, run_id, may_remove"
     ):
         if "round_id" in item:
-            run = item.get("run_id", {"S": ""})["S"]
             may_remove = int(item["may_remove"]["N"]) if "may_remove" in item else None
-            return Round(item["round_id"]["S"], item["began_at"]["S"], Asker(run, may_remove))
+            return Round(item["round_id"]["S"], item["began_at"]["S"], Asker(item["run_id"]["S"], may_remove))
     return Round()
 
 

@@ -195,7 +195,7 @@ class Record:
             error=json.loads(text["problem"]) if "problem" in text else None,
             took_some="taken" in item,
             stored=True,
-            revision=int(item["revision"]["N"]) if "revision" in item else 0,
+            revision=int(item["revision"]["N"]),
         )
 
     def save(self, store: Store, deadline: Deadline) -> None:
