@@ -42,9 +42,9 @@ class Finding(NamedTuple):
 def check(*, mend: bool, dynamodb_url: str, table: str) -> int:
     """Look through the table for what should not be there, and print a JSON line for each.
 
-    Content without a record is mended by deleting it, flags without a place in the bin and a place that
-    disagrees with the status by moving the message to where it belongs. A record that cannot be read is only
-    reported. The table may be in use meanwhile.
+    With --mend, content without a record is deleted, and a message whose place does not agree with its flags
+    or its status is moved to where it belongs. A record that cannot be read is only reported. The table may
+    be in use meanwhile.
 
     The exit status is 1 if something is left, else 0.
     """

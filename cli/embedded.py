@@ -26,7 +26,7 @@ _SERVICE = re.compile(rb"Credential=[^,\s]*/([a-z0-9-]+)/aws4_request")
 
 
 class Embedded:
-    """A DynamoDB that serves on listening sockets, which it takes over, until it is closed."""
+    """An embedded DynamoDB. It takes over listening sockets, and serves on them until it is closed."""
 
     def __init__(self, listener: socket.socket, *more: socket.socket, data: Path | None = None) -> None:
         """Begin empty, or with what is kept in the folder `data`. Raises ClickException for one in use."""

@@ -29,10 +29,10 @@ PART_BYTES: Final = 16_000_000
 """Bytes of records in a part that is held in memory."""
 
 _FAN_OUT: Final = 64
-"""Parts that a larger one is spread over."""
+"""Parts that the records are spread over, and again those of a part that is too large."""
 
 Stored = list[Item]
-"""A message's items, or another item alone."""
+"""The items of a message, or a single item of any other record."""
 
 
 def new_folder(path: Path) -> None:

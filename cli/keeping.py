@@ -19,7 +19,7 @@ import click
 from cli.form import complaint, known
 
 EVERY: Final = 5
-"""Seconds between two times that it is looked whether something changed."""
+"""Seconds after which it is checked again whether something has changed."""
 
 _PATIENCE: Final = 10
 """Seconds that the engine of an earlier service has to write its records and end."""

@@ -76,7 +76,7 @@ def create(
 
 
 def _of_option(error: BadLine) -> str:
-    """Say the same of the option that fills the field which is wrong."""
+    """Say what is wrong with the option, such as --expires-at, that fills the field."""
     if error.field is None:
         return str(error)
     option = "--account" if error.field == "account_id" else f"--{error.field.replace('_', '-')}"

@@ -92,7 +92,7 @@ def _bad_input(bad: Sequence[str]) -> BadInput:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    """Read line by line. Of a line that is too long no more is read at once than shows that it is."""
+    """Read line by line. A line that is too long comes in pieces, so that memory stays small."""
     try:
         with click.open_file(str(path), "rb") as file:
             while line := file.readline(MAX_LINE + 1):

@@ -80,7 +80,7 @@ def print_rows(
 
 
 def print_one(row: Row, form: Format) -> None:
-    """Print one row: as a JSON line, or a line a field."""
+    """Print one row: as a JSON line, or with a line for each field."""
     if form == "json":
         click.echo(json.dumps(row))
         return

@@ -25,7 +25,8 @@ COMMANDS: Final = {
     "key": ("cli.key:key", "Make, list and revoke API keys."),
     "token": ("cli.token:token", "Issue a token that permits deleting from the history of channels."),
 }
-"""Name to where the command is and what it does. Imported when it is called: some take a second to import."""
+"""A command's name to where it is and what it does. It is imported only when it is called, because some take
+a second to import."""
 
 
 class Commands(click.Group):

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 _REFRESH: Final = 0.1
-"""Seconds between two times that the bar looks at the count, so that a step costs next to nothing."""
+"""Seconds between two updates of the bar, so that a step costs next to nothing."""
 
 
 class Stopped(click.ClickException):

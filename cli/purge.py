@@ -96,10 +96,10 @@ def purge(  # noqa: PLR0913 - click passes them by name
 ) -> None:
     """Go on with background deletions, then remove for good what is due, as the scheduled function does.
 
-    Prints how many messages were purged and how many background deletions resumed. Where time ran out, after
-    as long as the function has in AWS, "remaining" is true: the same command continues. It is true as well
-    where another run is at work: this one then leaves the work to it. "held" counts what is due but kept by
-    holds, "content_left" what is still there because its content in S3 is.
+    Prints how many messages were purged and how many background deletions resumed. A run takes as long as the
+    function may in AWS. If that was too short, "remaining" is true, and the same command continues. It is
+    true as well if another run is at work: this one then leaves the work to it. "held" counts what is due but
+    kept by holds, "content_left" what is still there because its content in S3 is.
     """
     if ctx.invoked_subcommand is not None:
         _hand_on(ctx, ctx.invoked_subcommand, {"dynamodb_url": dynamodb_url, "table": table})

@@ -24,7 +24,7 @@ from expunge.table.store import Store
 OPERATOR: Final = "operator"
 
 _SECONDS: Final = 60
-"""An attempt that fails after so many is given up; if it made progress, another one begins."""
+"""For an attempt. If it runs out of them, another one begins, as long as each makes progress."""
 
 
 @click.command()

@@ -59,7 +59,7 @@ async def serve(
 ) -> None:
     """Serve until a signal comes; requests in flight may finish, for a while or until a second signal.
 
-    `stopping` is called before that, to end answers that would otherwise go on for ever.
+    `stopping` is called when they are to finish: it ends answers that would otherwise go on for ever.
     """
     config = Config()
     config.bind = [f"fd://{listener.detach()}" for listener in listeners]

@@ -72,7 +72,7 @@ class Service:
         parts: Mapping[str, server.Part],
         purge_every: int | None = None,
     ) -> None:
-        """Serve until a signal comes; `purge_every` are seconds, instead of the template's schedule."""
+        """Serve until a signal comes. `purge_every`, in seconds, replaces the template's schedule."""
         always = [asyncio.create_task(work) for work in self._always(purge_every)]
         for task in always:
             task.add_done_callback(_ended)
@@ -96,7 +96,7 @@ class Service:
 
 
 def _ended(task: asyncio.Task[None]) -> None:
-    """Log that something has ended by an error that should always be at work."""
+    """Log the error that has ended something which should always be at work."""
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("Work in the background ended", exc_info=error)
 

@@ -16,7 +16,7 @@ from cli.template import StreamMapping
 log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 50
-"""Of invoking the function with a record that is alone in its batch; then the record is passed over."""
+"""How often the function is invoked with a record that is alone in its batch, before it is passed over."""
 
 _LOOK_FOR_SHARDS: Final = 30
 """Seconds between two looks for new shards, which AWS adds as a table grows."""
@@ -145,7 +145,7 @@ class Bringer:
             return ()
         try:
             came = await asyncio.to_thread(self.shards.read)
-        except Exception as error:  # the engine may be back soon; if it is gone, all ends
+        except Exception as error:  # the engine may answer again soon; if it has ended, so will all
             if not self._unread:
                 log.warning("The table's stream cannot be read: %s", type(error).__name__)
             self._unread = True

@@ -1,6 +1,6 @@
 """Messages as an operator looks at them: those of all accounts, living, in the bin and gone.
 
-They are read by scanning the table, a bounded part of it at a time: no index holds the tombstones, and none
+They are read by scanning the table, a bounded part of it at a time: no index shows tombstones, and none shows
 all families.
 """
 

@@ -1,9 +1,9 @@
 """Carries out one sweep: a deletion of channel history that goes on in the background.
 
-A pass deletes what the index shows. The sweep is complete when a pass has found nothing that began at least a
-minute after the request, because by then the index shows all that was stored before the request. If the sweep
-is divided among workers, each of the 16 parts that a channel is spread over needs such a pass. Then a record
-of the deletion takes the place of the sweep's note in the table.
+A pass deletes what the index shows. The sweep is complete when a pass that began at least a minute after the
+request has found nothing: by then the index shows all that was stored before the request. If the sweep is
+divided among workers, each of the 16 parts that a channel is spread over needs such a pass. Then a record of
+the deletion takes the place of the sweep's note in the table.
 """
 
 from collections.abc import Iterator
@@ -26,8 +26,8 @@ ATTEMPTS = 5
 """After so many runs that failed on a sweep, without progress in between, it is set aside and tried last."""
 
 _PASSES = 3
-"""Of a sweep in one run, at most. The last one usually finds nothing. An index that lags may show again and
-again what this deletion has flagged already, and a run that counts it anew would never end."""
+"""Of a sweep in one run, at most. The last one usually finds nothing. But an index that lags may show again
+and again what this deletion has flagged already, which counts as found."""
 
 
 class State(Enum):

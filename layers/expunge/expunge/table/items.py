@@ -82,7 +82,7 @@ def inserts(metadata: Item, content: Item | None = None) -> list[Write]:
 
 @singledispatch
 def items(record: Record) -> list[Item]:
-    """Turn a record into the items that a table gets that lacks it; none if the record lacks its secret.
+    """Turn a record into items, as a table without it gets them; none if the record lacks its secret.
 
     A message's metadata comes first. Its content, if it has any, comes second.
     """

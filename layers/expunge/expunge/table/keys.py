@@ -277,7 +277,7 @@ PURGE_RUN = "PURGE_RUN"
 """Partition of the records of the purge's runs; the sort key begins with the time of their start."""
 
 WORK = "WORK"
-"""Sort key, in the same partition, of what is noted about work that is spread over several functions."""
+"""Sort key, beside the leases, of what is noted about work that is spread over several functions."""
 
 
 DELETION = "DELETION"

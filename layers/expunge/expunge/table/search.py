@@ -11,7 +11,7 @@ from expunge.deadline import Deadline
 from expunge.table import keys
 from expunge.table.store import Page, Store
 
-# So few keys take less than the 4 KB by which DynamoDB charges: a smaller page would cost as much.
+# A page of so few keys takes less than the 4 KB by which DynamoDB charges; a smaller one would cost as much.
 _SMALLEST_PAGE = 25
 
 

@@ -87,7 +87,7 @@ class Store:
         """Those of up to 100 items that are there, as the last write left them. Raises StoreError.
 
         `places` are their partition and sort keys. A `projection` may say #status for the attribute status,
-        which is a word of DynamoDB's own.
+        a word that DynamoDB reserves.
         """
         names = {"ExpressionAttributeNames": {"#status": "status"}} if "#status" in projection else {}
         wanted: Any = {

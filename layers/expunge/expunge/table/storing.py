@@ -24,7 +24,7 @@ from expunge.table.transactions import INVALID, LIMIT, Transaction
 AT_ONCE: Final = 4
 
 MAX_BYTES: Final = 2_000_000
-"""In a transaction. DynamoDB takes 4 MB, and binary grows by a third when it is written as base64."""
+"""Of items in a transaction. DynamoDB takes 4 MB, and binary grows by a third when it is sent as base64."""
 
 _MOST_REFUSED: Final = 10
 """Records that DynamoDB refuses for good. If there are more, something else than the records is wrong."""
