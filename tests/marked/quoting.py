@@ -1,6 +1,6 @@
 """Errors of AWS and its SDK that quote all that came in and all that is stored."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from itertools import count
 from typing import Any
@@ -13,28 +13,31 @@ from tests.disturbances import intercept
 from tests.marked.marks import MARKS
 
 WORDS = " ".join(MARKS.values())
-SELDOM = (HTTPClientError, ResponseParserError)
-QUOTING = (
-    ClientError(
-        {
-            "Error": {"Code": "ValidationException", "Message": WORDS},
-            "ResponseMetadata": {"HTTPStatusCode": 400},  # type: ignore[typeddict-item] # the part that is read
-        },
-        "GetItem",
-    ),
-    HTTPClientError(error=WORDS),
-    ResponseParserError(WORDS),
-    KeyError(WORDS),
-)
-"""Errors of AWS and its SDK that quote all that came in and all that is stored."""
+
+
+def refusal(code: str, status: int = 400) -> ClientError:
+    """What the SDK raises for an answer that names an error."""
+    response: Any = {
+        "Error": {"Code": code, "Message": WORDS},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(response, "GetItem")
+
+
+QUOTING: Mapping[str, Exception] = {
+    "a refusal": refusal("ValidationException"),
+    "a code that is none": refusal(WORDS),
+    "an HTTP error": HTTPClientError(error=WORDS),
+    "an answer that cannot be read": ResponseParserError(WORDS),
+    "an error of Python's": KeyError(WORDS),
+}
+SELDOM = ("a code that is none", "an HTTP error", "an answer that cannot be read")
 
 each_error = pytest.mark.parametrize(
     "error",
     [
-        pytest.param(
-            error, marks=pytest.mark.slow if isinstance(error, SELDOM) else (), id=type(error).__name__
-        )
-        for error in QUOTING
+        pytest.param(error, marks=pytest.mark.slow if what in SELDOM else (), id=what)
+        for what, error in QUOTING.items()
     ],
 )
 

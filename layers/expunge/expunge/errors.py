@@ -30,7 +30,15 @@ ExpungeError
     └── OutOfTime
 """
 
+import re
 from collections.abc import Sequence
+
+_CODE = re.compile(r"[A-Za-z]{1,64}|[0-9]{3}")
+
+
+def code_of(given: object) -> str:
+    """Repeat the code that AWS gave with an error, which may be logged; what is none may quote anything."""
+    return given if isinstance(given, str) and _CODE.fullmatch(given) else "UnknownCode"
 
 
 class ExpungeError(Exception):
@@ -154,7 +162,7 @@ class OutOfTime(StoreError):
 
 
 class ContentLeft(ExpungeError):
-    """Content in S3 that was not removed; says why, in S3's words or our own.
+    """Content in S3 that was not removed; says why, by S3's code or in our own words.
 
     `stays` tells that trying again at once is no use: something has to be changed first.
     """

@@ -6,6 +6,8 @@ from typing import Any
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
+from expunge.errors import code_of
+
 
 class Unquoted(LambdaPowertoolsFormatter):
     """Writes logs with the frames and kinds of errors, and the words of this package's own errors alone."""
@@ -15,7 +17,7 @@ class Unquoted(LambdaPowertoolsFormatter):
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the library's name
         """Write the error that was caught, after those that it came of."""
-        return "\n".join(_told(each) for each in reversed(list(_chain(ei[1]))))
+        return traceback_of(ei[1])
 
 
 class Failed(Exception):
@@ -25,6 +27,11 @@ class Failed(Exception):
 def unquoted(error: Exception) -> Exception:
     """Give what a function may raise for Lambda, which logs the words of what it gets."""
     return error if _is_ours(error) else Failed(f"{_kind(error)}{_words(error)}")
+
+
+def traceback_of(error: BaseException) -> str:
+    """Write an error after those that it came of: where each was raised, its kind, and no foreign words."""
+    return "\n".join(_told(each) for each in reversed(list(_chain(error))))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -55,4 +62,4 @@ def _words(error: BaseException) -> str:
         return f": {error}"
     response = getattr(error, "response", None)
     code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
-    return f": {code}" if code else ""
+    return f": {code_of(code)}" if code else ""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from botocore.config import Config
 
 from expunge.deadline import Deadline
-from expunge.errors import ContentLeft, OutOfTime
+from expunge.errors import ContentLeft, OutOfTime, code_of
 from expunge.settings import content_bucket, content_endpoint
 from expunge.table.content_urls import key_in
 from expunge.table.retries import FAILURES
@@ -61,7 +61,7 @@ class Contents:
             self._failures += 1
             code = getattr(error, "response", {}).get("Error", {}).get("Code")
             self._refused = code in _REFUSALS
-            raise ContentLeft(code or type(error).__name__, stays=self._refused) from error
+            raise ContentLeft(code_of(code or type(error).__name__), stays=self._refused) from error
         self._failures = 0
         return removed
 
@@ -91,7 +91,7 @@ class Contents:
         if reply.get("Errors"):
             # Such as a version that is locked: that is about this object only.
             code = reply["Errors"][0].get("Code", "InternalError")
-            raise ContentLeft(code, stays=code in _REFUSALS)
+            raise ContentLeft(code_of(code), stays=code in _REFUSALS)
 
 
 def contents() -> Contents:

@@ -18,7 +18,7 @@ from botocore.parsers import ResponseParserError
 
 from expunge.chance import chance
 from expunge.deadline import Deadline
-from expunge.errors import OutOfTime, StoreError, Throttled, Unavailable
+from expunge.errors import OutOfTime, StoreError, Throttled, Unavailable, code_of
 from expunge.table.sending import HeldBack
 
 FAILURES = (ClientError, BotoCoreError, ResponseParserError)
@@ -126,7 +126,7 @@ class Retry:
             if is_transient(code) or code == "TransactionCanceledException":
                 return Throttled(code), True
             if is_definite(error):
-                return Unavailable(code), False
+                return Unavailable(code_of(code)), False
         self._without_answer += 1
         return Unavailable(type(error).__name__), self._without_answer < _ATTEMPTS_WITHOUT_ANSWER
 

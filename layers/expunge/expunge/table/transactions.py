@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from botocore.exceptions import ClientError
 
 from expunge.deadline import Deadline
-from expunge.errors import OutOfTime, Unavailable
+from expunge.errors import OutOfTime, Unavailable, code_of
 from expunge.table.retries import FAILURES, Retry, is_conflict, is_definite, is_transient
 from expunge.table.sending import HeldBack, checked_by
 from expunge.table.store import CONDITION_FAILED, Item, Store
@@ -93,7 +93,7 @@ class Transaction(Generic[RowT]):
                 refused, conflicting, hopeless = _told_apart(rows, entries, error)
                 self.open = _without(self.open, refused)
                 if hopeless:
-                    raise Unavailable(hopeless[0]) from error
+                    raise Unavailable(code_of(hopeless[0])) from error
                 contested += conflicting
                 if not refused and not conflicting:
                     retry.failed(error)
