@@ -10,7 +10,6 @@ import click
 from cli.form import check_first_use
 from cli.template import default_table_name, table_definition, time_to_live
 from expunge.deadline import Deadline
-from expunge.errors import StoreError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -112,48 +111,6 @@ def check_url(_context: click.Context, _option: click.Parameter, url: str | None
     ):
         raise click.BadParameter(f'{url!r} is neither an http(s) URL nor "aws".')
     return url
-
-
-def explain(error: Exception) -> str | None:  # noqa: PLR0911 - one for each kind
-    """Say in a sentence what is wrong with DynamoDB or the way to it; None for an error of another kind."""
-    from botocore import exceptions  # noqa: PLC0415 - slow to import, and only needed when something failed
-
-    match error:
-        case StoreError():
-            return _shortcoming(error)
-        case exceptions.EndpointConnectionError() | exceptions.ConnectTimeoutError():
-            url = error.kwargs["endpoint_url"].rstrip("/")
-            return (
-                f"DynamoDB cannot be reached at {url}; is `expunge serve` running? "
-                "If it is at another address, name it with --dynamodb-url"
-            )
-        case exceptions.NoCredentialsError() | exceptions.PartialCredentialsError():
-            return "no AWS credentials were found; configure them as for the AWS CLI"
-        case exceptions.NoRegionError():
-            return "no AWS region was found; set AWS_DEFAULT_REGION"
-        case exceptions.ClientError():
-            return _refusal(error.response["Error"]["Code"], error.response["Error"]["Message"])
-        case exceptions.BotoCoreError():
-            return f"DynamoDB could not be used: {error}".rstrip(".")
-    return None
-
-
-def _shortcoming(error: StoreError) -> str:
-    """Say what the SDK said, if that caused the error."""
-    cause = error.__cause__
-    said = explain(cause) if isinstance(cause, Exception) else None
-    return said or f"{error.reason}; try again in a while"
-
-
-def _refusal(code: str, message: str) -> str:
-    if code.isdigit():  # the status of a reply that names no error as DynamoDB does
-        return (
-            f"what answers there is no DynamoDB ({code} {message}); the API of `expunge serve` is at another"
-            f" port than its DynamoDB, which is at {DEFAULT_URL} unless --dynamodb-port says otherwise"
-        )
-    if code == "ResourceNotFoundException":
-        return "the table is not there; `expunge serve` and `sam deploy` create it, --table names another"
-    return f"DynamoDB refused: {message.rstrip('.')} ({code})"
 
 
 def store_options(command: Command) -> Command:

@@ -5,6 +5,7 @@ so that it never outlives ``expunge serve``, however that ended.
 """
 
 import asyncio
+import logging
 import os
 import re
 import socket
@@ -17,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cli import keeping
+from cli import keeping, log
 from cli.dynamodb import ACCESS_KEY, REGION
 from cli.keeping import Keeper, write_and_end
 
@@ -78,6 +79,8 @@ def main() -> None:
 
 
 async def _main() -> None:
+    log.begin()  # before ministack does, which would log what it was sent
+    asyncio.get_running_loop().set_exception_handler(log.log_briefly)
     keeper = Keeper() if os.environ.get("PERSIST_STATE") == "1" else None
     end: Callable[[], None] = partial(os._exit, 0)
     if keeper is not None:
@@ -101,7 +104,7 @@ async def _main() -> None:
 
     config = Config()
     config.bind = [f"fd://{number}" for number in sys.argv[1:]]
-    config.loglevel = "WARNING"
+    config.errorlog = logging.getLogger("hypercorn.error")
     config.keep_alive_timeout = 75
     await serve(dynamodb, config)  # type: ignore[arg-type] # it wants its own message types
 

@@ -1,16 +1,35 @@
-"""The log of `expunge serve`: nothing that a client sent ends a line, colours it or moves the cursor."""
+"""The log of the commands: it quotes nothing that may be a secret, and moves no cursor of a terminal."""
 
 import logging
-from typing import Any, Final
+from copy import copy
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import asyncio
 
 _FORMAT: Final = "%(asctime)s %(message)s"
+_OURS: Final = "cli"
+
+log = logging.getLogger(__name__)
 
 
 class Printable(logging.Formatter):
-    """Writes what cannot be printed as Python would, an end of line as a backslash and an n."""
+    """Writes what cannot be printed as Python would, an end of line as a backslash and an n.
+
+    Of the lines of libraries what is filled in is left out, and of errors their words: both may quote what
+    came in or what is stored.
+    """
 
     def __init__(self) -> None:
         super().__init__(_FORMAT, "%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a line, and the traceback if it has one."""
+        told = copy(record)
+        told.exc_text = None  # another formatter's
+        if not record.name.startswith(_OURS):
+            told.args = None
+        return super().format(told)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
         """Write one line."""
@@ -18,7 +37,9 @@ class Printable(logging.Formatter):
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - likewise
         """Write a traceback, line by line."""
-        return "\n".join(printable(line) for line in super().formatException(ei).splitlines())
+        from expunge.tracebacks import traceback_of  # noqa: PLC0415 - slow to import, and seldom needed
+
+        return "\n".join(printable(line) for line in traceback_of(ei[1]).splitlines())
 
 
 def printable(text: str) -> str:
@@ -27,8 +48,17 @@ def printable(text: str) -> str:
 
 
 def begin() -> None:
-    """Log to standard error from now on: all lines of this package, and warnings and worse of others."""
+    """Log to standard error from now on what is a warning or worse."""
     handler = logging.StreamHandler()
     handler.setFormatter(Printable())
     logging.basicConfig(handlers=[handler])
-    logging.getLogger("cli").setLevel(logging.INFO)
+
+
+def tell_requests() -> None:
+    """Log a line for each request as well."""
+    logging.getLogger(_OURS).setLevel(logging.INFO)
+
+
+def log_briefly(_loop: "asyncio.AbstractEventLoop", context: dict[str, Any]) -> None:
+    """Log that a connection failed, without the error's own words: they quote what came in, with API keys."""
+    log.warning("%s: %s", context["message"].partition("\n")[0], type(context.get("exception")).__name__)

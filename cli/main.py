@@ -9,7 +9,8 @@ from typing import Final
 
 import click
 
-from cli.dynamodb import explain
+from cli import log
+from cli.failure import explain, of_the_system
 from cli.progress import Stopped
 
 COMMANDS: Final = {
@@ -84,6 +85,7 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return the exit status: 0 done, 1 failed, 2 used wrongly."""
+    log.begin()
     try:
         status = commands.main(arguments, prog_name="expunge", standalone_mode=False)
         sys.stdout.flush()
@@ -98,8 +100,8 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except Exception as error:
         failure = _failure(error)
-        if failure is None:  # a fault of ours: the traceback says where
-            raise
+        if failure is None:
+            return _fault(error)
         sentence, status = failure
         click.echo(f"expunge: {sentence}", err=True)
     return status if isinstance(status, int) else 0
@@ -115,9 +117,18 @@ def _failure(error: Exception) -> tuple[str, int] | None:
         case click.ClickException():
             return error.format_message(), error.exit_code
         case OSError():
-            return str(error), 1
+            return of_the_system(error), 1
     sentence = explain(error)
     return None if sentence is None else (sentence, 1)
+
+
+def _fault(error: Exception) -> int:
+    """Say where a fault of our own is, without the words of an error that may quote what is stored."""
+    from expunge.tracebacks import traceback_of  # noqa: PLC0415 - slow to import, and seldom needed
+
+    click.echo(traceback_of(error), err=True)
+    click.echo("expunge: this was not foreseen; the lines above say where it failed", err=True)
+    return 1
 
 
 def _with_help(error: click.UsageError) -> str:

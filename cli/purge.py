@@ -13,8 +13,9 @@ from click.core import ParameterSource
 
 from cli.contents import content_bucket_option
 from cli.dynamodb import client as connect
-from cli.dynamodb import explain, soon, store_options
+from cli.dynamodb import soon, store_options
 from cli.environment import environment
+from cli.failure import explain
 from cli.hold import by_option
 from cli.listing import Columns, Format, format_option, number, print_rows
 from cli.progress import bar, stoppable, watched

@@ -10,7 +10,8 @@ import click
 
 from cli.deletions import Found, check_owner, default_setting, deletion_options, find
 from cli.dynamodb import client as connect
-from cli.dynamodb import explain, soon, store_options
+from cli.dynamodb import soon, store_options
+from cli.failure import explain
 from cli.progress import stoppable
 from expunge import timestamps, timetokens
 from expunge.deadline import Deadline

@@ -17,7 +17,6 @@ import socket
 import struct
 import sys
 import time
-import traceback
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -107,8 +106,8 @@ def _sandbox(channel: socket.socket) -> None:
             while (event := _read(stream)) is not None:
                 _write(stream, _invoke(handler, event, function))
         # As in Lambda, whatever ends the handler's process is logged, and the process ends.
-        except BaseException:
-            traceback.print_exc()
+        except BaseException as error:
+            _log(error)
 
 
 def _close_standard_input() -> None:
@@ -137,9 +136,16 @@ def _invoke(handler: Callable[[Any, Context], Any], event: Any, function: dict[s
     try:
         # As text, as in Lambda: a reply that JSON cannot hold is the handler's failure.
         return {"reply": json.dumps(handler(event, context))}
-    except Exception:  # whatever a handler raises is its failure; Lambda logs it and goes on
-        traceback.print_exc()
+    except Exception as error:  # whatever a handler raises is its failure; Lambda logs it and goes on
+        _log(error)
         return {"failed": True}
+
+
+def _log(error: BaseException) -> None:
+    """Say what was raised and where, but not in its words: a library's may quote the event."""
+    from expunge.tracebacks import traceback_of  # noqa: PLC0415 - it reads the function's environment
+
+    sys.stderr.write(f"{traceback_of(error)}\n")
 
 
 def _read(stream: BufferedRWPair) -> Any:

@@ -116,7 +116,7 @@ def serve(  # noqa: PLR0913 - an argument an option
       expunge serve --no-demo --load my-records.jsonl
       expunge serve --port 3001 --dynamodb-url http://127.0.0.1:8042
     """  # noqa: D301 - \b is click's: it keeps the lines of the examples
-    log.begin()
+    log.tell_requests()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end_at_once)
     with ExitStack() as stack:

@@ -7,15 +7,14 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import click
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 
 from cli.gateway import Message, Receive, Send
-
-log = logging.getLogger(__name__)
+from cli.log import log_briefly
 
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
@@ -66,7 +65,7 @@ async def serve(
     config.errorlog = logging.getLogger("hypercorn.error")
     config.include_server_header = False
     config.graceful_timeout = GRACE
-    asyncio.get_running_loop().set_exception_handler(_log_briefly)
+    asyncio.get_running_loop().set_exception_handler(log_briefly)
     stop = asyncio.Event()
     server = asyncio.create_task(
         hypercorn_serve(gateway, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type] # own messages
@@ -86,11 +85,6 @@ async def serve(
         await asyncio.wait_for(server, GRACE)
     if missing:
         raise click.ClickException(f"{missing} has ended; start again")
-
-
-def _log_briefly(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log that a connection failed, without the error's own words: they quote what came in, with API keys."""
-    log.warning("%s: %s", context["message"].partition("\n")[0], type(context.get("exception")).__name__)
 
 
 async def _first_missing(parts: Mapping[str, Part], stop: asyncio.Event) -> str | None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cli import records, server
 from cli.broadcast import Broadcast
-from cli.dynamodb import AWS, connection, explain
+from cli.dynamodb import AWS, connection
 from cli.events import Response
+from cli.failure import explain
 from cli.gateway import Gateway, Message, Receive, Send, write_response
 from cli.invoke import Invoker
 from cli.loopback import Answer, Loopback

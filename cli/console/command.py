@@ -1,11 +1,10 @@
 """`expunge console`: the console of `expunge serve`, for a stack that is deployed."""
 
 import asyncio
-import logging
 
 import click
 
-from cli import server
+from cli import log, server
 from cli.console.application import About, Console
 from cli.console.proxy import Proxy, check_url
 from cli.dynamodb import check_url as check_dynamodb_url
@@ -49,8 +48,7 @@ def console(*, api: str, port: int, dynamodb_url: str | None, table: str) -> Non
       expunge console --api https://abc123.execute-api.eu-west-1.amazonaws.com
       expunge console --api https://abc123.execute-api.eu-west-1.amazonaws.com --dynamodb-url aws
     """  # noqa: D301 - \b is click's: it keeps the lines of the examples
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("cli").setLevel(logging.INFO)
+    log.tell_requests()
     store = None if dynamodb_url is None else Store(client(dynamodb_url), table)
     with server.listen(port, "--port") as listener:
         click.echo(f"expunge console on http://{server.LOOPBACK}:{listener.getsockname()[1]}")

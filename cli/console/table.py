@@ -12,8 +12,9 @@ import click
 from cli.console import deletions, messages
 from cli.console.answers import refused, told
 from cli.console.messages import BadQuestion
-from cli.dynamodb import explain, soon
+from cli.dynamodb import soon
 from cli.events import Request, Response
+from cli.failure import explain
 from expunge.deletions import brakes, holding, runs
 from expunge.table.store import Store
 

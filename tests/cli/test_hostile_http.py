@@ -113,7 +113,7 @@ def test_nothing_that_was_sent_ends_a_line_of_the_log_or_colours_it() -> None:
     assert line.endswith(r" GET /\x1b[31m\x9b\r\n12:00:00 GET /forged 200\u202e é 404")
 
 
-def test_a_traceback_keeps_its_lines_and_nothing_else_that_cannot_be_printed() -> None:
+def test_a_traceback_keeps_its_lines_and_none_of_the_error_s_words() -> None:
     with pytest.raises(ValueError, match="red") as raised:
         int("\x1b[31mred")
     info: Any = (raised.type, raised.value, raised.tb)
@@ -122,7 +122,7 @@ def test_a_traceback_keeps_its_lines_and_nothing_else_that_cannot_be_printed() -
     first, *_, last = Printable().format(record).split("\n")
 
     assert first.endswith(" failed")
-    assert last == r"ValueError: invalid literal for int() with base 10: '\x1b[31mred'"
+    assert last == "builtins.ValueError"
 
 
 def answers_to(*requests: bytes, until: Callable[[], bool] = lambda: True) -> list[bytes]:

@@ -17,10 +17,9 @@ from urllib.parse import urlsplit
 
 import click
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
 from cli import demo
-from cli.dynamodb import client, explain
+from cli.dynamodb import client
 from cli.environment import environment
 from cli.gateway import Message, Receive, Send
 from cli.main import COMMANDS, run
@@ -366,38 +365,6 @@ def test_wrong_use_is_said_in_one_sentence(
 ) -> None:
     assert run(arguments) == 2
     assert capsys.readouterr() == ("", f"expunge: {sentence}\n")
-
-
-def test_an_unreachable_dynamodb_is_said_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # and not listening
-        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        assert run(["dump", "--dynamodb-url", url]) == 1
-    error = (
-        f"expunge: DynamoDB cannot be reached at {url}; is `expunge serve` running?"
-        " If it is at another address, name it with --dynamodb-url\n"
-    )
-    assert capsys.readouterr() == ("", error)
-
-
-def test_what_answers_but_is_no_dynamodb_is_said_to_be_none() -> None:
-    said = explain(ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "DescribeTable"))
-    assert said == (
-        "what answers there is no DynamoDB (404 Not Found); the API of `expunge serve` is at another port"
-        " than its DynamoDB, which is at http://127.0.0.1:8000 unless --dynamodb-port says otherwise"
-    )
-
-
-def test_what_aws_lacks_is_explained() -> None:
-    assert explain(NoRegionError()) == "no AWS region was found; set AWS_DEFAULT_REGION"
-    assert explain(NoCredentialsError()) == (
-        "no AWS credentials were found; configure them as for the AWS CLI"
-    )
-    assert explain(EndpointConnectionError(endpoint_url="http://127.0.0.1:1/")) == (
-        "DynamoDB cannot be reached at http://127.0.0.1:1; is `expunge serve` running?"
-        " If it is at another address, name it with --dynamodb-url"
-    )
-    assert explain(KeyError("ours")) is None
 
 
 def test_an_endpoint_needs_nothing_configured(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ ALLOWED: frozenset[tuple[str, str, Form]] = frozenset(
         ("payload", "console: a message", "itself"),
         ("name in a payload", "console: a message", "itself"),
         # Whoever loads a file is told which field is not known. The queue's log is not.
-        ("name in a bad line", "load", "itself"),
+        ("name in a bad line", "load: stderr", "itself"),
         # The table's items as files, in which contents are compressed.
         ("secret key", "files to import", "itself"),
         ("API key", "files to import", "its digest"),

@@ -4,23 +4,26 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from cli.log import Printable
 from cli.main import run
 from expunge.settings import settings
 from tests.marked.marks import Heard
 
-AWS = ("--dynamodb-url", "aws")
-
 
 @pytest.fixture
-def heard(capsys: pytest.CaptureFixture[str]) -> Callable[..., Heard]:
-    """Runs commands, and hears what they print at the place that is named like the first word of each."""
+def heard(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Callable[..., Heard]:
+    """Runs commands, and hears what each prints and logs, at places that are named by its first word."""
     heard = Heard()
 
-    def after(*commands: Sequence[str]) -> Heard:
+    def after(*commands: Sequence[str], store: Sequence[str] = ("--dynamodb-url", "aws")) -> Heard:
         for command in commands:
             settings.cache_clear()
-            run([*command, *(() if "--to-import" in command else AWS)])
-            heard.at(command[0], "\n".join(capsys.readouterr()))
+            run([*command, *(() if "--to-import" in command else store)])
+            out, err = capsys.readouterr()
+            heard.at(command[0], out)
+            heard.at(f"{command[0]}: stderr", err)
+            heard.at("log", "\n".join(map(Printable().format, caplog.records)))
+            caplog.clear()
         settings.cache_clear()
         return heard
 

@@ -89,6 +89,34 @@ BAD_LINES = [
     BAD,
 ]
 
+REQUEST = "req_1"
+"""In the place of a deletion's id."""
+COMMANDS: list[tuple[str, ...]] = [
+    ("dump",),
+    ("dump", "--format", "table"),
+    ("dump", "--settings"),
+    ("check", "--mend"),
+    ("deletions",),
+    ("deletions", "--account", ACCOUNT),
+    ("deletions", REQUEST),
+    ("restore", REQUEST),
+    ("hold", "place", "--account", ACCOUNT, "--reason", "a trial"),
+    ("hold", "list"),
+    ("hold", "release", "hold_1"),
+    ("purge",),
+    ("purge", "--dry-run"),
+    ("purge", "--now", "2999-01-01T00:00:00Z", "--force"),
+    ("purge", "pause"),
+    ("purge", "resume"),
+    ("purge", "status"),
+    ("purge", "history"),
+    ("key", "create", "--account", ACCOUNT),
+    ("key", "list"),
+    ("key", "revoke", MARKS["API key"]),
+    ("token", "--sub-key", SUB_KEY, "--channel", "ch", "--permission", "delete", "--ttl", "5"),
+]
+"""Every command that reads or writes the table, but for loading."""
+
 
 def file_of(folder: Path, lines: Sequence[str]) -> str:
     path = folder / "records.jsonl"

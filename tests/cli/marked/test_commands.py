@@ -11,9 +11,9 @@ import pytest
 import delete_inbound_messages
 from expunge.table import keys
 from expunge.table.store import key
-from tests.cli.marked.records import BAD_LINES, CONTENT, RECORDS, bearer, file_of
+from tests.cli.marked.records import BAD_LINES, COMMANDS, CONTENT, RECORDS, REQUEST, bearer, file_of
 from tests.marked.marks import MARKS, Heard
-from tests.world import ACCOUNT, SUB_KEY, World, call, message_id
+from tests.world import ACCOUNT, World, call, message_id
 
 
 @pytest.mark.usefixtures("world")
@@ -24,28 +24,10 @@ def test_no_command_but_dump_prints_contents_and_none_prints_what_it_was_not_giv
     heard(("load", good), ("load", good))
     request = call(delete_inbound_messages.handler, headers=bearer()).headers["x-request-id"]
 
-    found = heard(
-        ("dump",),
-        ("dump", "--format", "table"),
-        ("dump", "--settings"),
-        ("check", "--mend"),
-        ("deletions",),
-        ("deletions", request),
-        ("restore", request),
-        ("hold", "place", "--account", ACCOUNT, "--reason", "a trial"),
-        ("hold", "list"),
-        ("purge", "--dry-run"),
-        ("purge", "--now", "2999-01-01T00:00:00Z", "--force"),
-        ("purge", "status"),
-        ("purge", "history"),
-        ("key", "create", "--account", ACCOUNT),
-        ("key", "list"),
-        ("key", "revoke", MARKS["API key"]),
-        ("token", "--sub-key", SUB_KEY, "--channel", "ch", "--permission", "delete", "--ttl", "5"),
-    )
+    found = heard(*(tuple(request if each == REQUEST else each for each in command) for command in COMMANDS))
 
     assert found.leaks(MARKS) == set()
-    assert {place for _, place, _ in found.unheard(MARKS)} <= {"load"}
+    assert {place for _, place, _ in found.unheard(MARKS)} <= {"load: stderr"}
 
 
 def test_a_bad_line_is_told_without_what_it_holds(
@@ -68,7 +50,7 @@ def test_files_to_import_hold_what_the_table_holds(heard: Callable[..., Heard], 
         found.at("files to import", gzip.decompress(part.read_bytes()))
 
     assert found.leaks(MARKS) == set()
-    assert {place for _, place, _ in found.unheard(MARKS)} <= {"load"}
+    assert {place for _, place, _ in found.unheard(MARKS)} <= {"load: stderr"}
 
 
 def test_records_that_others_have_spoilt_are_told_without_what_they_hold(
