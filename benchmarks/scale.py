@@ -99,7 +99,8 @@ def _run(
 ) -> Result:
     simulation = Simulation(until)
     simulated = make(simulation)
-    simulated.items[keys.LEASE, keys.WORK] = {"round_id": {"S": ROUND.id}, "began_at": {"S": ""}}
+    texts = {"round_id": ROUND.id, "began_at": "", "run_id": ""}
+    simulated.items[keys.LEASE, keys.WORK] = {name: {"S": text} for name, text in texts.items()}
     client: Any = simulated
     store = Store(client, "simulated")
     with patch.object(tasks, "work_concurrency", lambda: workers):

@@ -82,11 +82,12 @@ def read() -> Iterator[None]:
         reader.measure(*metric)
         publish(*metric)
 
-    logger.addHandler(reader)
+    log = logging.getLogger(logger.name)
+    log.addHandler(reader)
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(telemetry, "_publish", published)
             yield
     finally:
-        logger.removeHandler(reader)
+        log.removeHandler(reader)
     assert not reader.astray, f"docs/logs.md does not describe: {', '.join(reader.astray)}"
