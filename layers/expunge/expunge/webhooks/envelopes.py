@@ -1,4 +1,7 @@
-"""The replies of HookBridge's API: data/meta for a success, error/meta for a failure."""
+"""The replies of HookBridge's API: data/meta for a success, error/meta for a failure.
+
+https://docs.hookbridge.io/ describes them.
+"""
 
 from typing import Any, NamedTuple
 

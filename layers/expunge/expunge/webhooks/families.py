@@ -1,4 +1,4 @@
-"""The three families of webhook messages, and in what they differ from each other."""
+"""The three families of webhook messages (https://docs.hookbridge.io/), and in what they differ from each other."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
