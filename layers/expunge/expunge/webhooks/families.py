@@ -1,4 +1,7 @@
-"""The three families of webhook messages (https://docs.hookbridge.io/), and in what they differ from each other."""
+"""The three families of HookBridge's messages, and in what they differ from each other.
+
+https://docs.hookbridge.io/ describes them.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
