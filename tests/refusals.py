@@ -5,7 +5,8 @@ included. The rules, and where AWS documents them (under https://docs.aws.amazon
 
 - a transaction has at most 100 actions, no two of them on one item, on at most 4 MB of items; a client token
   comes back only with the same parameters: APIReference/API_TransactWriteItems.html
-- a batch names no item twice: APIReference/API_BatchGetItem.html, APIReference/API_BatchWriteItem.html
+- a batch reads at most 100 items or writes at most 25, and names none twice:
+  APIReference/API_BatchGetItem.html, APIReference/API_BatchWriteItem.html
 - a global secondary index is read with eventual consistency only, and gives no attribute that is not
   projected into it: developerguide/GSI.html, developerguide/HowItWorks.ReadConsistency.html
 - a filter names no attribute of the key: developerguide/Query.FilterExpression.html
@@ -35,6 +36,7 @@ from cli.template import table_definition
 _ACTIONS = 100
 _BYTES = 4 * 1024 * 1024
 _OPERANDS = 100
+_BATCH = {"BatchGetItem": 100, "BatchWriteItem": 25}
 _LONGEST_KEY = {"HASH": 2048, "RANGE": 1024}
 
 _CONDITIONS = ("ConditionExpression", "FilterExpression", "KeyConditionExpression")
@@ -64,7 +66,7 @@ def refuse(params: dict[str, Any], model: Any, **_: Any) -> None:
     if operation == "TransactWriteItems":
         _refuse_transaction(params)
     elif operation in ("BatchGetItem", "BatchWriteItem"):
-        _refuse_batch(params)
+        _refuse_batch(params, operation)
     elif operation in ("Query", "Scan"):
         _refuse_search(params, operation)
     for request in _requests(params):
@@ -119,7 +121,9 @@ def _refuse_transaction(params: dict[str, Any]) -> None:
         )
 
 
-def _refuse_batch(params: dict[str, Any]) -> None:
+def _refuse_batch(params: dict[str, Any], operation: str) -> None:
+    if sum(_names_item(each) for each in _requests(params)) > _BATCH[operation]:
+        _no(f"Member must have length less than or equal to {_BATCH[operation]}", operation)
     for table, wanted in params["RequestItems"].items():
         places = [_place(each) for each in _requests({"RequestItems": {table: wanted}}) if _names_item(each)]
         if len(set(places)) < len(places):

@@ -52,6 +52,14 @@ INVALID: dict[str, tuple[str, dict[str, Any]]] = {
         "batch_get_item",
         {"RequestItems": {"expunge": {"Keys": [KEY, KEY]}}},
     ),
+    "a batch that reads 101 items": (
+        "batch_get_item",
+        {"RequestItems": {"expunge": {"Keys": [key(number) for number in range(101)]}}},
+    ),
+    "a batch that writes 26 items": (
+        "batch_write_item",
+        {"RequestItems": {"expunge": [{"PutRequest": {"Item": key(number)}} for number in range(26)]}},
+    ),
     "a consistent read of an index": ("query", INDEX | {"ConsistentRead": True}),
     "a projection of what the index lacks": ("query", INDEX | {"ProjectionExpression": "pk, deleted_at"}),
     "a filter on what the index lacks": (
@@ -95,7 +103,7 @@ INVALID: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.mark.parametrize("what", INVALID)
 def test_it_refuses(world: World, what: str) -> None:
     operation, arguments = INVALID[what]
-    if operation not in ("transact_write_items", "batch_get_item"):
+    if operation not in ("transact_write_items", "batch_get_item", "batch_write_item"):
         arguments = {"TableName": "expunge"} | arguments
 
     assert refused(operation, **arguments) == "ValidationException"

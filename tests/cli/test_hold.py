@@ -150,6 +150,17 @@ def test_what_is_not_there_yet_is_held_and_it_is_said(world: World, capsys: Capt
     assert len(in_force(world)) == 3
 
 
+@pytest.mark.parametrize("what", ["an endpoint", "an API key"])
+def test_an_account_that_has_anything_is_not_called_missing(world: World, capsys: Capture, what: str) -> None:
+    if what == "an endpoint":
+        world.pull_endpoint()
+    else:
+        world.api_key()
+
+    assert hold("place", "--account", ACCOUNT, "--reason", "case 12") == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_what_is_there_is_not_called_missing(world: World, capsys: Capture) -> None:
     world.api_key()
     world.linked_account()

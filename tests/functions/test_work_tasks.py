@@ -76,6 +76,11 @@ def test_a_malformed_task_is_put_aside_and_removes_nothing(world: World, queue: 
     assert (purged(world), queue.take()) == (0, [])
 
 
+def test_as_many_parts_are_good_as_there_are_shards() -> None:
+    for task in (GOOD | {"part": 15, "of": 16}, SWEEP | {"part": 15, "of": 16}):
+        assert Task.of_body(json.dumps(task)).shards == range(15, 16)
+
+
 def noted(world: World, messages: int, asked_ago: float = 3600, sub_key: str = SUB_KEY) -> Sweep:
     """A background deletion of a channel with so many messages."""
     asked = timestamps.now() - timedelta(seconds=asked_ago)

@@ -50,6 +50,13 @@ def test_what_is_due_is_counted_to_the_millisecond_and_what_was_erased_whatever_
     }
 
 
+def test_more_is_counted_than_the_store_takes_in_one_read(world: World) -> None:
+    for number in range(101):
+        world.message(number, **DUE)
+
+    assert preview(world.store, RULE, Deadline.never())["due"] == 101
+
+
 def test_what_was_restored_is_not_counted_though_the_bin_still_shows_it(world: World) -> None:
     world.message(1, **DUE)
     world.store.client.update_item(

@@ -1,15 +1,17 @@
 """Who may delete from history, and what refusals tell PubNub's SDKs."""
 
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from delete_channel_history import handler
 from expunge import timestamps
+from expunge.table import keys
 from expunge.table.store import store
 from tests.functions.access.asking import FORBIDDEN, answer, delete, denied, now, signed, token
-from tests.world import SECRET_KEY, World, call
+from tests.world import SECRET_KEY, SUB_KEY, World, call
 
 
 def test_an_unknown_sub_key_is_refused(world: World) -> None:
@@ -176,6 +178,21 @@ def test_what_is_revoked_or_switched_off_stops_within_a_minute(world: World, rea
     reads.pass_time(59)
     assert delete("ch1").status == 403
     assert world.history("ch1") == [1]
+
+
+def test_a_grant_that_the_table_notes_as_revoked_permits_nothing(world: World) -> None:
+    world.auth_grant("key", "ch1", "ch2")
+    grant = keys.grant(sha256(b"key").hexdigest(), "ch1")
+    world.store.client.update_item(
+        TableName=world.store.table,
+        Key={"pk": {"S": keys.keyset(SUB_KEY)}, "sk": {"S": grant}},
+        UpdateExpression="SET revoked_at = :now",
+        ExpressionAttributeValues={":now": {"S": timestamps.millis(timestamps.now())}},
+    )
+
+    assert answer(delete("ch1,ch2", "auth=key")) == denied(403, FORBIDDEN, "ch1")
+    assert world.history("ch1") == [1]
+    assert delete("ch2", "auth=key").status == 200
 
 
 def test_what_is_granted_or_switched_on_counts_at_once(world: World) -> None:
