@@ -13,7 +13,7 @@ from delete_inbound_messages import handler as delete_all
 from expunge import timestamps
 from expunge.deletions import parking
 from expunge.deletions.restore import Restorer
-from expunge.errors import PurgeFailed, Unavailable
+from expunge.errors import PurgeFailed, Throttled, Unavailable
 from expunge.history import records, restoring
 from expunge.table import keys
 from expunge.table.store import store
@@ -87,6 +87,24 @@ def test_held_messages_are_counted_but_are_not_late(
     lines = [line for line in logged() if line.get("family") == "purge"]
     assert [line["Held"] for line in lines if "Held" in line] == [[1], [1]]
     assert [line["OldestDueAge"] for line in lines if "OldestDueAge" in line] == [[0], [0]]
+
+
+def test_where_it_cannot_be_noted_how_many_wait_the_run_ends_all_the_same(
+    world: World,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    logged: Callable[[], list[dict[str, Any]]],
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise Throttled
+
+    world.message(1, **DUE)
+    hold(world, account_id=ACCOUNT)
+    monkeypatch.setattr(parking, "note", fail)
+
+    assert purge(clock) == {"purged": 0, "resumed": 0, "remaining": False, "held": 1}
+    [line] = [line for line in logged() if line.get("level") == "WARNING"]
+    assert (line["message"], line["reason"]) == ("What waits was not noted", "store throttled")
 
 
 def test_many_held_messages_are_read_once_and_not_with_every_run(

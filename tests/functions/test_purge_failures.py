@@ -55,6 +55,7 @@ def test_a_store_that_fails_is_a_failed_invocation_that_says_how_far_it_got(
     assert left(world) == both(1)
     lines = logged()
     assert [line["message"] for line in lines if line.get("level") == "ERROR"] == ["Purge failed"]
+    assert [line["stopped"] for line in lines if line.get("message") == "Purged"] == ["store unavailable"]
     [counts] = [line for line in lines if "Purged" in line]
     assert (counts["Purged"], counts["Remaining"]) == ([0], [1])
 
