@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 import click
 
 from cli.form import check_first_use
 from cli.template import default_table_name, table_definition, time_to_live
+from cli.urls import parts_of
 from expunge.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -104,11 +104,7 @@ def let_expire(client: "DynamoDBClient", name: str) -> None:
 
 def check_url(_context: click.Context, _option: click.Parameter, url: str | None) -> str | None:
     """Click callback: an http or https URL, or ``aws``."""
-    if (
-        url is not None
-        and url != AWS
-        and not (url.startswith(("http://", "https://")) and urlsplit(url).hostname)
-    ):
+    if url is not None and url != AWS and parts_of(url) is None:
         raise click.BadParameter(f'{url!r} is neither an http(s) URL nor "aws".')
     return url
 

@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import click
 
@@ -17,6 +16,7 @@ from cli.broadcast import Event
 from cli.events import Response
 from cli.gateway import Message, Receive, Send, read_body, write_response
 from cli.server import Application
+from cli.urls import parts_of
 
 PROVIDER: Final = "/_outside/provider"
 PARAMETERS: Final = "/_outside/parameters"
@@ -92,6 +92,6 @@ def environment(api_url: str, provider_url: str | None, own: Mapping[str, str]) 
 
 def check_url(_context: click.Context, _option: click.Parameter, url: str | None) -> str | None:
     """Click callback: an http or https URL."""
-    if url is not None and not (url.startswith(("http://", "https://")) and urlsplit(url).hostname):
+    if url is not None and parts_of(url) is None:
         raise click.BadParameter(f"{url!r} is not an http(s) URL.")
     return url

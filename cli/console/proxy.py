@@ -8,7 +8,6 @@ import asyncio
 import logging
 import ssl
 from typing import Final
-from urllib.parse import urlsplit
 
 import click
 import urllib3
@@ -19,6 +18,7 @@ from cli.console.answers import guarded, refused
 from cli.events import Request, Response
 from cli.gateway import Message, Receive, Send, read_body, request_of, write_response
 from cli.loopback import refusal
+from cli.urls import parts_of
 
 _SENT: Final = ("accept", "authorization", "content-type", "idempotency-key", "x-api-key")
 _RETURNED: Final = ("content-type", "idempotent-replayed", "retry-after", "x-request-id", "apigw-requestid")
@@ -85,8 +85,8 @@ def _shortcoming(error: HTTPError) -> str:
 
 def check_url(_context: click.Context, _option: click.Parameter, url: str) -> str:
     """Click callback: an https URL, or an http one of this machine, because an API key is sent there."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    parts = parts_of(url)
+    if parts is None or parts.query or parts.fragment:
         raise click.BadParameter(f"{url!r} is not the URL of an API, such as the stack's output ApiUrl.")
     if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
         raise click.BadParameter(f"{url!r} would be sent API keys that anyone could read: give an https URL.")
