@@ -12,7 +12,6 @@ from typing import Final
 import click
 import urllib3
 from urllib3 import exceptions
-from urllib3.exceptions import HTTPError
 
 from cli.console.answers import guarded, refused
 from cli.events import Request, Response
@@ -66,13 +65,13 @@ class Proxy:
             reply = self._pool.request(
                 request.method, url, body=request.body or None, headers=headers, redirect=False
             )
-        except HTTPError as error:
+        except Exception as error:  # of an answer that is none, the libraries make errors of many kinds
             return refused(502, f"{self._url} {_shortcoming(error)}.")
         kept = [(name, reply.headers[name]) for name in _RETURNED if name in reply.headers]
         return Response(reply.status, kept, reply.data)
 
 
-def _shortcoming(error: HTTPError) -> str:
+def _shortcoming(error: Exception) -> str:
     match error:
         case exceptions.SSLError():
             return "has a certificate that is not trusted"

@@ -1,16 +1,14 @@
 """A running `expunge serve` says, logs and keeps secrets and contents only where it is meant to."""
 
-import http.client
 import json
-import socket
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import pytest
 
 from cli.template import functions
+from tests.cli.marked.asking import fetched, sent
 from tests.cli.marked.records import BAD_LINES, RECORDS, bearer, file_of
 from tests.cli.test_serve import serving
 from tests.marked.marks import MARKS, Heard
@@ -66,18 +64,3 @@ def requests() -> Iterator[Sent]:
 
 def target_of_history(auth_key: str) -> str:
     return f"/v3/history/sub-key/{SUB_KEY}/channel/ch?auth={auth_key}"
-
-
-def fetched(url: str, method: str, target: str, headers: dict[str, str], body: str) -> bytes:
-    with closing(http.client.HTTPConnection(urlsplit(url).netloc)) as connection:
-        connection.request(method, target, body.encode() or None, headers)
-        with connection.getresponse() as response:
-            return str(response.headers).encode() + response.read()
-
-
-def sent(url: str, raw: str) -> bytes:
-    """Send bytes that are no request, and give the beginning of what comes back."""
-    parts = urlsplit(url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=5) as connection:
-        connection.sendall(raw.encode())
-        return connection.recv(65536)
