@@ -64,14 +64,32 @@ def test_records_that_others_have_spoilt_are_told_without_what_they_hold(
     for number, (name, value) in enumerate(spoilt.items()):
         world.message(number, payload=CONTENT)
         for sk in (keys.MESSAGE, keys.CONTENT):
-            world.store.client.update_item(
-                TableName=world.store.table,
-                Key=key(keys.message("INBOUND", ACCOUNT, message_id(number)), sk),
-                UpdateExpression="SET #name = :spoilt",
-                ExpressionAttributeNames={"#name": name},
-                ExpressionAttributeValues={":spoilt": value},
-            )
+            spoil(world, key(keys.message("INBOUND", ACCOUNT, message_id(number)), sk), name, value)
 
     found = heard(("check",), ("check", "--mend"), ("deletions",), ("purge", "--dry-run"), ("hold", "list"))
 
     assert found.leaks(MARKS) == set()
+
+
+def test_a_deletion_that_others_have_spoilt_is_told_without_what_it_holds(
+    world: World, heard: Callable[..., Heard]
+) -> None:
+    world.customer()
+    world.message(1)
+    request = call(delete_inbound_messages.handler).headers["x-request-id"]
+    spoil(world, key(keys.deletion(ACCOUNT, request), keys.DELETION), "progress", {"S": MARKS["payload"]})
+
+    found = heard(("deletions",), ("deletions", request), ("restore", request))
+
+    assert all("builtins.ValueError" in said for said in found.texts["deletions: stderr"])
+    assert found.leaks(MARKS) == set()
+
+
+def spoil(world: World, place: Any, name: str, value: Any) -> None:
+    world.store.client.update_item(
+        TableName=world.store.table,
+        Key=place,
+        UpdateExpression="SET #name = :spoilt",
+        ExpressionAttributeNames={"#name": name},
+        ExpressionAttributeValues={":spoilt": value},
+    )
