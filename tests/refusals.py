@@ -12,6 +12,8 @@ included. The rules, and where AWS documents them (under https://docs.aws.amazon
 - a filter names no attribute of the key: developerguide/Query.FilterExpression.html
 - a reserved word is named through a placeholder: developerguide/ReservedWords.html; the list is moto's copy
 - every placeholder is defined and used: developerguide/Expressions.ExpressionAttributeNames.html
+- names and values of placeholders are left out if there are none, and not given empty: no page says so, but
+  AWS refuses it, https://github.com/awslabs/dynamodb-data-mapper-js/pull/24, and so does DynamoDB Local
 - key values, those of indexes too, are neither empty nor longer than 2,048 (partition) or 1,024 bytes (sort);
   IN takes at most 100 values: developerguide/Constraints.html
 - no parameter is null: the SDK itself refuses that, unless it is told to leave the parameters unchecked, as
@@ -160,7 +162,15 @@ def _refuse_expressions(request: dict[str, Any]) -> None:
         for operands in _IN.findall(request.get(kind, "")):
             if operands.count(",") >= _OPERANDS:
                 _no(f"Invalid {kind}: the IN operator is provided with too many operands")
-    given = {*request.get("ExpressionAttributeNames", ()), *request.get("ExpressionAttributeValues", ())}
+    _refuse_placeholders(request, used)
+
+
+def _refuse_placeholders(request: dict[str, Any], used: set[str]) -> None:
+    given: set[str] = set()
+    for placeholders in ("ExpressionAttributeNames", "ExpressionAttributeValues"):
+        if request.get(placeholders) == {}:
+            _no(f"{placeholders} must not be empty")
+        given |= set(request.get(placeholders, ()))
     if used - given:
         _no(f"An expression attribute used in an expression is not defined: {sorted(used - given)}")
     if given - used:

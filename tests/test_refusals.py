@@ -82,6 +82,14 @@ INVALID: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "a value that is not used": ("update_item", {"Key": KEY, "UpdateExpression": "REMOVE a", **value(":x")}),
     "a value that is not defined": ("update_item", {"Key": KEY, "UpdateExpression": "SET a = :x"}),
+    "no names in what is for names": (
+        "update_item",
+        {"Key": KEY, "UpdateExpression": "REMOVE a", "ExpressionAttributeNames": {}},
+    ),
+    "no values in what is for values": (
+        "update_item",
+        {"Key": KEY, "UpdateExpression": "REMOVE a", "ExpressionAttributeValues": {}},
+    ),
     "a parameter that is null": ("query", INDEX | {"Limit": None}),
     "a parameter that is null in a transaction": (
         "transact_write_items",

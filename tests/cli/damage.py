@@ -27,15 +27,17 @@ def pk(number: int) -> str:
 
 def change(world: World, pk: str, expression: str, **values: str) -> None:
     """What a writer does who keeps to no rules."""
-    more: Any = {"ExpressionAttributeValues": {f":{name}": {"S": text} for name, text in values.items()}}
+    placeholders: Any = {
+        "ExpressionAttributeNames": {
+            f"#{name}": name for name in ("status", "kind") if f"#{name}" in expression
+        },
+        "ExpressionAttributeValues": {f":{name}": {"S": text} for name, text in values.items()},
+    }
     world.store.client.update_item(
         TableName=world.store.table,
         Key=key(pk, keys.MESSAGE),
         UpdateExpression=expression,
-        ExpressionAttributeNames={
-            f"#{name}": name for name in ("status", "kind") if f"#{name}" in expression
-        },
-        **(more if values else {}),
+        **{name: given for name, given in placeholders.items() if given},
     )
 
 
