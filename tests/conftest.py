@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-import boto3
 import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # it has no types
@@ -16,7 +15,6 @@ from tests.as_deployed import environment
 # Before anything reads them.
 os.environ |= environment()
 
-from cli import dynamodb
 from expunge import timestamps
 from expunge.background import queue
 from expunge.deletions import contents
@@ -24,7 +22,7 @@ from expunge.events import bus
 from expunge.history import access
 from expunge.http import auth
 from expunge.table import at_once, retries
-from expunge.table.store import CLIENT_CONFIG, Store, store
+from expunge.table.store import store
 from expunge.telemetry import logger
 from expunge.webhooks import customer_endpoints
 from tests import engine, logbook, refusals, shortcut
@@ -115,6 +113,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[Any]) -> None:
+    """Leave out what asks no engine where another one than moto is chosen."""
+    if config.getoption("--engine") != "moto":
+        config.hook.pytest_deselected(items=[test for test in items if "engine_url" not in test.fixturenames])
+        items[:] = [test for test in items if "engine_url" in test.fixturenames]
+
+
 @pytest.fixture(autouse=True)
 def _on_moto_only(request: pytest.FixtureRequest) -> None:
     """Skip what is about moto where the tests run on another engine."""
@@ -132,21 +137,8 @@ def engine_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
 
 @pytest.fixture
 def world(engine_url: str | None) -> Iterator[World]:
-    """An empty table on the chosen engine; every other service is moto's."""
-    with shortcut.moto(), pytest.MonkeyPatch.context() as patch:
-        if engine_url is not None:
-            patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", engine_url)
-        client = boto3.client("dynamodb", config=CLIENT_CONFIG)
-        if engine_url is None:
-            shortcut.create_table(client, "expunge")
-            yield World(Store(client, "expunge"))
-            return
-        dynamodb.create_table(client, "expunge", stream=False)
-        try:
-            yield World(Store(client, "expunge"))
-        finally:
-            patch.undo()
-            client.delete_table(TableName="expunge")
+    with engine.world(engine_url) as there:
+        yield there
 
 
 @pytest.fixture

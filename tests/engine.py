@@ -9,12 +9,16 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import boto3
 import pytest
 from botocore.exceptions import BotoCoreError
 
 from cli import server
 from cli.dynamodb import client
 from cli.embedded import Embedded
+from expunge.table.store import CLIENT_CONFIG, Store
+from tests import shortcut
+from tests.world import World
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,6 +38,21 @@ def running(name: str) -> Iterator[str | None]:
     else:
         with _in_memory() as url:
             yield url
+
+
+@contextmanager
+def world(url: str | None) -> Iterator[World]:
+    """Have an empty table on the engine that is there; every other service is moto's."""
+    with shortcut.moto(), pytest.MonkeyPatch.context() as patch:
+        if url is not None:
+            patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
+        made: DynamoDBClient = boto3.client("dynamodb", config=CLIENT_CONFIG)
+        shortcut.create_table(made, "expunge")
+        try:
+            yield World(Store(made, "expunge"))
+        finally:
+            for table in made.list_tables()["TableNames"] if url is not None else ():
+                made.delete_table(TableName=table)
 
 
 @contextmanager

@@ -111,7 +111,13 @@ def moto() -> Iterator[None]:
 
 
 def create_table(client: "DynamoDBClient", name: str) -> None:
-    """Create the template's table without its stream; moto makes it once and gets copies afterwards."""
+    """Create the template's table without its stream; moto makes it once and gets copies afterwards.
+
+    Where the client leads to another engine, that one makes it each time.
+    """
+    if not leads_to_moto(f"{client.meta.endpoint_url}/"):
+        dynamodb.create_table(client, name, stream=False)
+        return
     tables = dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].tables
     if name not in _tables:
         dynamodb.create_table(client, name, stream=False)

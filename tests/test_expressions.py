@@ -9,6 +9,8 @@ from moto.dynamodb.parsing import ast_nodes
 from tests import expressions
 from tests.world import World
 
+pytestmark = pytest.mark.moto("it is about how moto reads expressions")
+
 NAMES = {"#a": "status", "#b": "path"}
 VALUES = [
     {":x": {"S": "1"}, ":y": {"S": "2"}, ":z": {"N": "3"}},

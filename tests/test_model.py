@@ -11,16 +11,22 @@ from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from time import sleep
 from typing import Any, Literal
 
-import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from moto.dynamodb.models import dynamodb_backends
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from delete_channel_history import handler as delete_history
 from delete_inbound_messages import handler as delete_inbound
@@ -31,11 +37,11 @@ from expunge import settings as environment
 from expunge import timestamps, timetokens
 from expunge.linked import providers
 from expunge.table import keys
+from expunge.table.flags import is_tombstone
 from expunge.table.items import items
 from expunge.table.records import parse
-from expunge.table.store import CLIENT_CONFIG, Store
 from purge import handler as purge
-from tests import shortcut
+from tests import engine
 from tests.clock import AFTER_ALL, Clock
 from tests.conftest import forget
 from tests.disturbances import LaggingIndex, intercept
@@ -48,7 +54,6 @@ from tests.world import (
     SUB_KEY,
     Context,
     Reply,
-    World,
     at,
     call,
     message_id,
@@ -124,15 +129,12 @@ picks = st.integers(0, 30)
 class Service(RuleBasedStateMachine):
     """What clients, writers and operators do, each step followed by a look at the table."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine_url: str | None) -> None:
         super().__init__()
         self.stack = ExitStack()
-        self.stack.enter_context(shortcut.moto())
+        self.world = self.stack.enter_context(engine.world(engine_url))
         self.patch = self.stack.enter_context(pytest.MonkeyPatch.context())
         self.stack.callback(forget)
-        client = boto3.client("dynamodb", config=CLIENT_CONFIG)
-        shortcut.create_table(client, "expunge")
-        self.world = World(Store(client, "expunge"))
         self.writer = Writer(self.world)
         self.model = Model()
         self.count = 0
@@ -153,7 +155,7 @@ class Service(RuleBasedStateMachine):
         self.world.event(2, account_id="acc_2")
         self.world.linked_message(account_id="acc_2")
         self.world.channel_messages("ch1", 10, sub_key="sub-c-2")
-        self.others = self._items()
+        self.others = self.world.items()
         self.clock = Clock(self.patch, began=AFTER_ALL)
         self.patch.setattr("time.sleep", lambda _: sleep(0))
         self.patch.setattr(providers, "provider_key", lambda _: "key")
@@ -400,7 +402,7 @@ class Service(RuleBasedStateMachine):
 
     def _take_note_of_channels(self) -> set[str]:
         """Channel history is not reported: see which of the doomed messages have been flagged since."""
-        found = {item["pk"]: item["delete_request_id"] for item in self._items() if "deleted_at" in item}
+        found = {item["pk"]: item["delete_request_id"] for item in self.world.items() if "deleted_at" in item}
         flagged = set(found) & set(self.model.doomed)
         for pk in flagged:
             self.model.delete(pk, found[pk], self.model.doomed.pop(pk)[found[pk]])
@@ -432,7 +434,7 @@ class Service(RuleBasedStateMachine):
         result = purge({}, Context())
         self.trouble = ""
         self._take_note_of_channels()
-        gone = set(due) - {item["pk"] for item in self._items()}
+        gone = set(due) - {item["pk"] for item in self.world.items()}
         if trouble != "a lost answer":
             assert result["purged"] == len(gone)
         if self.index.seconds == 0:
@@ -455,35 +457,19 @@ class Service(RuleBasedStateMachine):
         self.index.seconds = 0
         self.index.catch_up()
 
-    def _items(self, *, tombstones: bool = False) -> list[dict[str, str]]:
-        """Every message's metadata, or every tombstone, from moto's memory: a scan takes 50 times as long."""
-        [table] = (
-            backend.tables["expunge"]
-            for regions in dynamodb_backends.values()
-            for backend in regions.values()
-            if "expunge" in backend.tables
-        )
-        return [
-            {name: attribute.value for name, attribute in item.attrs.items()}
-            for partition in table.items.values()
-            for item in partition.values()
-            if item.attrs["sk"].value == keys.MESSAGE and ("purged_at" in item.attrs) is tombstones
-        ]
-
     @invariant()
     def the_table_is_as_the_model_says(self) -> None:
-        found = {item["pk"]: item for item in self._items()}
+        found = {item["pk"]: item for item in self.world.rows()}
         assert self.others
         assert [found.pop(item["pk"], None) for item in self.others] == self.others
-        assert set(found) == {pk for pk, each in self.model.messages.items() if each.state != "purged"}
-        purged = {pk for pk, each in self.model.messages.items() if each.state == "purged"}
-        assert {item["pk"] for item in self._items(tombstones=True)} == purged
+        assert set(found) == set(self.model.messages)
         for pk, item in found.items():
             message = self.model.messages[pk]
             item.pop("stored_at", None)
+            assert is_tombstone(item) is (message.state == "purged")
             if message.state == "live":
                 assert item == item_of(message.record)
-            else:
+            elif message.state == "deleted":
                 assert message.flagged is not None
                 request_id, due = message.flagged
                 place = keys.bin_shard(pk), keys.bin_order(timestamps.millis(due), pk)
@@ -491,20 +477,16 @@ class Service(RuleBasedStateMachine):
                 assert "group_pk" not in item
 
 
-# Failing steps are not made fewer here, which takes minutes: the longer run below does that.
-TestModel = Service.TestCase
-TestModel.settings = settings(
-    max_examples=6,
-    stateful_step_count=20,
-    phases=[Phase.generate],
-    suppress_health_check=[HealthCheck.too_slow],
-)
+def test_the_service_does_what_the_model_says(engine_url: str | None) -> None:
+    """Failing steps are not made fewer here, which takes minutes: the longer run below does that."""
+    play(engine_url, max_examples=6, stateful_step_count=20, phases=[Phase.generate])
 
 
 @pytest.mark.engine
-class TestModelAtLength(Service.TestCase):  # type: ignore[misc,valid-type] # made by hypothesis
-    settings = settings(
-        max_examples=20,
-        stateful_step_count=30,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
+def test_the_service_does_what_the_model_says_at_length(engine_url: str | None) -> None:
+    play(engine_url, max_examples=20, stateful_step_count=30)
+
+
+def play(engine_url: str | None, **how: Any) -> None:
+    how |= {"suppress_health_check": [HealthCheck.too_slow]}
+    run_state_machine_as_test(partial(Service, engine_url), settings=settings(**how))  # type: ignore[arg-type] # a function does

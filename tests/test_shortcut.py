@@ -13,6 +13,8 @@ from expunge.table.store import CLIENT_CONFIG
 from tests import shortcut
 from tests.world import World
 
+pytestmark = pytest.mark.moto("it is about the short way to moto")
+
 TABLE: Any = {"TableName": "expunge"}
 ITEM: Any = {
     "pk": {"S": "p"},

@@ -307,13 +307,14 @@ class World:
 
     def items(self) -> list[dict[str, str]]:
         """Every message's metadata, unwrapped."""
-        return [item for item in self._rows() if not is_tombstone(item)]
+        return [item for item in self.rows() if not is_tombstone(item)]
 
     def tombstones(self) -> dict[str, dict[str, str]]:
         """What is left of the messages that were purged, by partition key; nothing of it is in an index."""
-        return {item.pop("pk"): item for item in self._rows() if is_tombstone(item)}
+        return {item.pop("pk"): item for item in self.rows() if is_tombstone(item)}
 
-    def _rows(self) -> list[dict[str, str]]:
+    def rows(self) -> list[dict[str, str]]:
+        """Of every message its metadata, or what is left of it."""
         paginator = self.store.client.get_paginator("scan")
         return [
             {name: str(next(iter(value.values()))) for name, value in item.items()}

@@ -233,6 +233,7 @@ def test_wrong_use_is_exit_status_2_and_one_sentence(
 
 
 @pytest.mark.usefixtures("world")
+@pytest.mark.usefixtures("world")
 def test_a_table_that_is_not_there_is_exit_status_1(file: Files, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["load", *AWS, "--table", "other", str(file(inbound(1)))]) == 1
     assert capsys.readouterr().err.count("\n") == 1

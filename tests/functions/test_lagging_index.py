@@ -18,8 +18,6 @@ from tests.disturbances import LaggingIndex, intercept
 from tests.world import INBOUND, PULL, SUB_KEY, Context, World, call
 from tests.writer import Writer
 
-pytestmark = pytest.mark.moto("the second table that stands for the index is made by the short way to moto")
-
 
 @pytest.fixture(autouse=True)
 def account(world: World) -> None:
