@@ -155,25 +155,6 @@ def test_no_key_but_a_key_is_let_in(world: World, logged: Lines, key: str) -> No
     assert world.deleted() == set()
 
 
-def test_another_account_s_costs_the_same_calls_and_gets_the_same_answer_as_what_is_not_there(
-    world: World, operations: list[str]
-) -> None:
-    theirs = world.message(7, account_id="acc_2")
-    world.inbound_endpoint(INBOUND[:-1] + "9", "acc_2")
-    call(delete_one, path={"message_id": message_id(8)})  # from here on the key is known
-
-    def answered(handler: Any, **request: Any) -> tuple[Any, list[str]]:
-        operations.clear()
-        return call(handler, **request).error, list(operations)
-
-    assert answered(delete_one, path={"message_id": theirs}) == answered(
-        delete_one, path={"message_id": message_id(8)}
-    )
-    assert answered(delete_all, query=f"inbound_endpoint_id={INBOUND[:-1]}9") == answered(
-        delete_all, query=f"inbound_endpoint_id={INBOUND[:-1]}8"
-    )
-
-
 def test_nothing_that_is_marked_is_logged_or_repeated(world: World, logged: Lines) -> None:
     world.message(3, payload={"text": MARK})
     world.event(4, payload={"text": MARK})
