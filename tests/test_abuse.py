@@ -19,7 +19,7 @@ from expunge.table.store import store
 from get_deletion import handler as look_up
 from restore_deletion import handler as restore
 from tests import hostile
-from tests.world import INBOUND, KEY, PULL, SUB_KEY, World, call, message_id
+from tests.world import KEY, PULL, SUB_KEY, World, call, message_id
 
 Lines = Callable[[], list[dict[str, Any]]]
 
