@@ -38,7 +38,7 @@ ELSEWHERE: Final = {
     'curl -sS -X POST "$ApiUrl': "tests/test_operating.py follows the page",
     'curl -sS "$ApiUrl': "tests/test_operating.py follows the page",
     "curl -sSN http://127.0.0.1:3000/events": "tests/cli/test_served_events.py listens",
-    "curl -sS -X POST http://127.0.0.1:3000/records": "tests/cli/test_serve.py sends records there",
+    "curl -sS -X POST http://127.0.0.1:3000/records": "tests/cli/test_printed_lines.py sends records there",
     "aws ": "needs AWS",
 }
 """Commands that are not run here, by how they begin, and why not."""

@@ -11,7 +11,7 @@ from moto import mock_aws
 from cli.dynamodb import create_table
 from cli.form import TAG, known
 from cli.main import run
-from tests.cli.test_serve import fetch, serving
+from tests.cli.serving import fetch, serving
 
 Captured = pytest.CaptureFixture[str]
 KEY = {"authorization": "Bearer hb_demo_key"}

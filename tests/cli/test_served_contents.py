@@ -9,7 +9,7 @@ import pytest
 from cli.dynamodb import connection
 from cli.main import run
 from tests.bucket import NAME, Bucket
-from tests.cli.test_serve import serving
+from tests.cli.serving import serving
 from tests.world import ACCOUNT, INBOUND, at, message_id
 
 KEYS = ["in/1", "a/../b", "a b", "a+b", "%2e%2e", "caf\u00e9", "\U0001f600", "//x"]

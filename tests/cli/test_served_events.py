@@ -13,7 +13,7 @@ from cli import demo, server
 from cli.dynamodb import client, create_table
 from cli.embedded import Embedded
 from cli.template import default_table_name
-from tests.cli.test_serve import Served, fetch, serving
+from tests.cli.serving import Served, fetch, serving
 
 KEY = {"Authorization": f"Bearer {demo.API_KEY}"}
 

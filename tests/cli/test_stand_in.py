@@ -8,7 +8,7 @@ import pytest
 
 from cli import demo
 from cli.stand_in import environment
-from tests.cli.test_serve import fetch, serving
+from tests.cli.serving import fetch, serving
 from tests.upstream import upstream
 
 MESSAGE = "/v1/messages/msg_01HXYZ4QK3WJ8FN3M6QH7TZ8GR"

@@ -11,7 +11,7 @@ import pytest
 from tests.cli.marked.asking import fetched, sent
 from tests.cli.marked.records import bearer
 from tests.cli.marked.test_failing_store import ANSWERS
-from tests.cli.test_serve import EXPUNGE
+from tests.cli.serving import EXPUNGE
 from tests.marked.marks import MARKS, Heard
 from tests.upstream import Upstream, answer, upstream
 

@@ -16,7 +16,7 @@ from cli.template import functions
 from tests.cli.marked.asking import fetched, sent
 from tests.cli.marked.records import BAD_LINES, RECORDS, bearer, file_of
 from tests.cli.marked.test_failing_store import ANSWERS
-from tests.cli.test_serve import ANY_PORTS, EXPUNGE, Served, serving
+from tests.cli.serving import ANY_PORTS, EXPUNGE, Served, serving
 from tests.marked.marks import MARKS, Heard
 from tests.upstream import upstream
 from tests.world import LINKED, PULL, SUB_KEY, message_id
