@@ -49,6 +49,13 @@ def failing(event, context):
     return {"calls": calls}
 
 
+def quoting(event, context):
+    try:
+        int(event["body"])
+    except ValueError as error:
+        raise KeyError(event["body"]) from error
+
+
 def exiting(event, context):
     global calls
     calls += 1

@@ -14,6 +14,7 @@ import pytest
 from cli.gateway import BODY_LIMIT
 from cli.invoke import EVENT_LIMIT, Nursery
 from tests.cli.gateway.running import NOT_FOUND, TOO_LARGE, Call, World
+from tests.marked.marks import MARKS, Heard
 
 SERVER_ERROR = (500, b'{"message":"Internal Server Error"}')
 
@@ -69,9 +70,26 @@ def test_an_exception_of_the_handler_is_a_500_and_leaves_its_sandbox_warm(
 
     with closing(Nursery()) as nursery:  # its own, since capfd sees only what is started under it
         assert World(nursery, tmp_path).run("failing", scenario) == (SERVER_ERROR, {"calls": 2})
-    logged = capfd.readouterr().err
-    assert "in failing\n" in logged
-    assert logged.endswith("builtins.RuntimeError\n")  # what it says might quote the event
+    assert capfd.readouterr().err.endswith("builtins.RuntimeError\n")
+
+
+def test_what_a_handler_raises_is_logged_without_what_it_quotes(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(call: Call) -> Any:
+        return await call(body=MARKS["body"].encode())
+
+    heard = Heard()
+    with closing(Nursery()) as nursery:
+        heard.at("reply", World(nursery, tmp_path).run("quoting", scenario)[1])
+    log = capfd.readouterr().err
+    heard.at("log", log + caplog.text)
+
+    assert [line for line in log.splitlines() if not line.startswith(" ")] == [
+        "builtins.ValueError",
+        "builtins.KeyError",
+    ]
+    assert heard.leaks(MARKS) == set()
 
 
 def test_a_process_that_ends_is_a_500_and_the_next_request_gets_a_new_sandbox(world: World) -> None:
