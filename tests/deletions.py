@@ -3,16 +3,15 @@
 from typing import Any
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
 
 from expunge.table import keys
 from expunge.table.store import store
 from get_deletion import handler as get_deletion
 from list_deletion_messages import handler as list_messages
 from restore_deletion import handler as restore
+from tests.failing import raising
 from tests.world import ACCOUNT, KEY, Handler, Reply, World, call
 
-LOST = ReadTimeoutError(endpoint_url="https://dynamodb.example")
 NONE = {"deleted": 0, "restored": 0, "purged": 0, "in_doubt": 0}
 
 
@@ -45,7 +44,4 @@ def purged(world: World, *ids: str) -> None:
 
 
 def stop_before(monkeypatch: pytest.MonkeyPatch, operation: str, error: BaseException) -> None:
-    def stopped(**_arguments: Any) -> Any:
-        raise error
-
-    monkeypatch.setattr(store().client, operation, stopped)
+    monkeypatch.setattr(store().client, operation, raising(error))

@@ -4,9 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from botocore.exceptions import ReadTimeoutError
-
-LOST = ReadTimeoutError(endpoint_url="https://dynamodb.example")
 BUS = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}"
 S3 = "arn:${AWS::Partition}:s3:::"
 ENTRIES = {

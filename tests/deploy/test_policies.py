@@ -15,8 +15,9 @@ from botocore.exceptions import ClientError
 from tests import bucket
 from tests.deploy.allowed import LAMBDAS_OWN, LAMBDAS_OWN_OF_THE_QUEUE, allowed
 from tests.deploy.plays import PLAYS
-from tests.deploy.recorder import LOST, Recorder
+from tests.deploy.recorder import Recorder
 from tests.deploy.template import lambda_functions
+from tests.failing import LOST
 from tests.world import World
 
 

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from expunge import timestamps
 from expunge.table import keys
 from purge import handler
+from tests.failing import raising, refusal
 from tests.world import ACCOUNT, Context, World, message_id
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
@@ -62,12 +61,7 @@ def both(*numbers: int) -> set[tuple[str, str]]:
 
 
 def refuse(code: str, **fields: Any) -> Callable[..., Any]:
-    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 400}, **fields}
-
-    def refuse(**_: Any) -> Any:
-        raise ClientError(response, "")
-
-    return refuse
+    return raising(refusal(code, **fields))
 
 
 def early(deleted_at: datetime, purge_at: datetime) -> dict[str, str]:

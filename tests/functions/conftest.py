@@ -1,15 +1,18 @@
 """What several of the functions' tests need."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from cli.dynamodb import create_table
 from expunge import settings
 from expunge.events import bus as event_bus
-from expunge.table.store import CLIENT_CONFIG, Store
+from expunge.table.store import CLIENT_CONFIG, Store, store
 from tests.functions.dying import Here, Mortal
 from tests.functions.spread import DELETED, MESSAGES, WORKERS, Queue
 from tests.stream import Bus
@@ -67,3 +70,26 @@ def streamed() -> Iterator[World]:
         world.linked_account()
         world.keyset()
         yield world
+
+
+@pytest.fixture
+def disturb(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have calls of one operation fail: the first so many, before or after they were carried out."""
+
+    def disturb(operation: str, *errors: Exception, done: bool = False, forever: bool = False) -> None:
+        client = store().client
+        real: Callable[..., Any] = getattr(client, operation)
+        left = list(errors)
+
+        def disturbed(**arguments: Any) -> Any:
+            if not left:
+                return real(**arguments)
+            error = left[0] if forever else left.pop(0)
+            if done:
+                with suppress(ClientError):  # its answer is lost as well
+                    real(**arguments)
+            raise error
+
+        monkeypatch.setattr(client, operation, disturbed)
+
+    return disturb

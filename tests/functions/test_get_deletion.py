@@ -21,7 +21,8 @@ from get_deletion import handler as get_deletion
 from list_deletion_messages import handler as list_messages
 from list_deletions import handler as list_deletions
 from restore_deletion import handler as restore
-from tests.deletions import LOST, NONE, look, purged, states, stop_before
+from tests.deletions import NONE, look, purged, states, stop_before
+from tests.failing import LOST
 from tests.world import ACCOUNT, PULL, RunningOut, World, at, call, message_id
 
 

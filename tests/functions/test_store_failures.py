@@ -1,20 +1,18 @@
 """What callers are told when DynamoDB fails, and that it is the truth."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
-from threading import Event
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError
 
 from delete_inbound_messages import handler as delete_all
 from delete_pull_event_batch import handler as delete_batch
 from expunge.deletions import soft_delete
 from expunge.table import at_once
-from expunge.table.sending import HeldBack
 from expunge.table.store import store
+from tests.failing import LOST, raising, refusal
 from tests.world import INBOUND, PULL, RunningOut, World, call, message_id
 
 Call = Callable[..., Any]
@@ -23,11 +21,6 @@ Call = Callable[..., Any]
 @pytest.fixture(autouse=True)
 def account(world: World) -> None:
     world.customer()
-
-
-def refusal(code: str, status: int = 400, **fields: Any) -> ClientError:
-    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}, **fields}
-    return ClientError(response, "TransactWriteItems")
 
 
 def conflict(*codes: str) -> ClientError:
@@ -41,39 +34,6 @@ def in_turn(answers: list[Call]) -> Call:
         return answers.pop()(**arguments)
 
     return answer
-
-
-def raising(error: Exception) -> Call:
-    def fail(**_: Any) -> None:
-        raise error
-
-    return fail
-
-
-LOST = ReadTimeoutError(endpoint_url="https://dynamodb.example")
-
-
-@pytest.fixture
-def disturb(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Have calls of one operation fail: the first so many, before or after they were carried out."""
-
-    def disturb(operation: str, *errors: Exception, done: bool = False, forever: bool = False) -> None:
-        client = store().client
-        real: Call = getattr(client, operation)
-        left = list(errors)
-
-        def disturbed(**arguments: Any) -> Any:
-            if not left:
-                return real(**arguments)
-            error = left[0] if forever else left.pop(0)
-            if done:
-                with suppress(ClientError):  # its answer is lost as well
-                    real(**arguments)
-            raise error
-
-        monkeypatch.setattr(client, operation, disturbed)
-
-    return disturb
 
 
 @pytest.mark.parametrize(
@@ -101,40 +61,6 @@ def test_a_failure_that_passes_goes_unnoticed(
     assert reply.body == {
         "data": {"deleted": 2, "deleted_message_ids": ids},
         "meta": {"request_id": reply.headers["x-request-id"]},
-    }
-
-
-def test_a_write_whose_answer_was_lost_is_reported_once(world: World, disturb: Call) -> None:
-    ids = [world.message(1), world.message(2)]
-    disturb("transact_write_items", LOST, done=True)
-
-    assert call(delete_all).body["data"] == {"deleted": 2, "deleted_message_ids": ids}
-
-
-def test_writes_whose_answers_are_all_lost_are_read_back(world: World, disturb: Call, runs_out: Call) -> None:
-    ids = [world.message(1), world.message(2)]
-    disturb("transact_write_items", LOST, done=True, forever=True)
-
-    reply = call(delete_all, context=runs_out(2))
-
-    assert reply.data == {"deleted": 2, "deleted_message_ids": ids}
-    assert "error" not in reply.body
-
-
-def test_what_cannot_even_be_read_back_is_said_to_be_in_doubt(
-    world: World, disturb: Call, runs_out: Call
-) -> None:
-    world.message(1)
-    disturb("transact_write_items", LOST, done=True, forever=True)
-    disturb("batch_get_item", LOST, forever=True)
-
-    reply = call(delete_all, context=runs_out(2))
-
-    assert reply.data == {"deleted": 0, "deleted_message_ids": []}
-    assert reply.body["error"] == {
-        "code": "DELETE_FAILED",
-        "message": "Stopped after 0 deletions: store unavailable. Repeating the request continues."
-        " Up to 1 more may have been deleted without being listed.",
     }
 
 
@@ -171,63 +97,6 @@ def test_when_nothing_was_deleted_the_answer_says_so_and_why(
         },
         "meta": {"request_id": reply.headers["x-request-id"]},
     }
-    assert world.deleted() == set()
-
-
-def test_a_write_that_takes_effect_after_the_answer_was_owned_up_to(
-    world: World, monkeypatch: pytest.MonkeyPatch, runs_out: Call
-) -> None:
-    """The store takes the writes, says nothing, and carries them out when the answer is long out."""
-    late: list[Callable[[], Any]] = []
-    monkeypatch.setattr(soft_delete, "LIMIT", 2)
-    for number in range(3):
-        world.message(number)
-    real: Call = store().client.transact_write_items
-
-    def taken_without_an_answer(**arguments: Any) -> Any:
-        late.append(partial(real, **arguments))
-        raise LOST
-
-    monkeypatch.setattr(store().client, "transact_write_items", taken_without_an_answer)
-    reply = call(delete_all, context=runs_out(2))
-    for carry_out in late:
-        with suppress(ClientError):  # the repetition of one that was carried out
-            carry_out()
-
-    assert reply.data["deleted"] == 0
-    assert reply.body["error"]["message"].endswith("Up to 3 more may have been deleted without being listed.")
-    assert len(world.deleted()) == 3
-
-
-@pytest.mark.moto("over HTTP the SDK wraps the error that holds a request back")
-def test_a_thread_that_is_held_up_until_after_the_answer_writes_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch, runs_out: Call
-) -> None:
-    world.message(1)
-    real: Call = store().client.transact_write_items
-    answered, over = Event(), Event()
-    failed: list[Exception] = []
-
-    def held_up(**arguments: Any) -> Any:
-        answered.wait(timeout=60)
-        try:
-            return real(**arguments)
-        except Exception as error:
-            failed.append(error)
-            raise
-        finally:
-            over.set()
-
-    monkeypatch.setattr(store().client, "transact_write_items", held_up)
-    reply = call(delete_all, context=runs_out(1))
-    answered.set()
-    assert over.wait(timeout=60)
-
-    # What was never sent is not in doubt.
-    assert reply.body["error"]["message"] == (
-        "Stopped after 0 deletions: out of time. Repeating the request continues."
-    )
-    assert [type(error) for error in failed] == [HeldBack]
     assert world.deleted() == set()
 
 
@@ -360,15 +229,6 @@ def test_a_batch_that_fails_says_so_and_repeating_it_is_safe(
     assert internal_error(request(context=runs_out(2)))
     outcomes = [result["outcome"] for result in request().data["results"]]
     assert outcomes == ["already_deleted", "already_deleted"]
-
-
-def test_a_batch_whose_answer_was_lost_reports_deleted(world: World, disturb: Call) -> None:
-    event = world.event(1)
-    disturb("transact_write_items", LOST, done=True)
-
-    reply = call(delete_batch, path={"id": PULL}, body={"message_ids": [event]})
-
-    assert [result["outcome"] for result in reply.data["results"]] == ["deleted"]
 
 
 def test_a_key_that_cannot_be_looked_up_is_no_wrong_key(world: World, disturb: Call) -> None:

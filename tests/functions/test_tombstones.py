@@ -29,7 +29,8 @@ from expunge.table.store import store
 from purge import handler as purge
 from restore_deletion import handler as restore
 from tests.clock import Clock
-from tests.deletions import LOST, look, restored, states, stop_before
+from tests.deletions import look, restored, states, stop_before
+from tests.failing import LOST
 from tests.world import ACCOUNT, INBOUND, LINKED, PULL, SUB_KEY, Context, Reply, World, at, call, message_id
 
 DELETION = {

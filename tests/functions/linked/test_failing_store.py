@@ -5,45 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
 
 from expunge.table import keys
 from expunge.table.store import store
 from tests.disturbances import LateWrites
+from tests.failing import LOST, refusal
 from tests.functions.linked.message import GONE, delete, is_live
 from tests.upstream import Upstream, answer
 from tests.world import ACCOUNT, LINKED, RunningOut, World
-
-
-def refusal(code: str, status: int = 400) -> ClientError:
-    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return ClientError(response, "Operation")
-
-
-LOST = ReadTimeoutError(endpoint_url="https://dynamodb.example")
-
-
-@pytest.fixture
-def disturb(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Have the first call of an operation fail, before or after it was carried out, or all of them."""
-
-    def disturb(operation: str, error: Exception, *, done: bool = False, forever: bool = False) -> None:
-        client = store().client
-        real = getattr(client, operation)
-        left = [error]
-
-        def disturbed(**arguments: Any) -> Any:
-            if not left:
-                return real(**arguments)
-            if not forever:
-                left.pop()
-            if done:
-                real(**arguments)
-            raise error
-
-        monkeypatch.setattr(client, operation, disturbed)
-
-    return disturb
 
 
 @pytest.mark.parametrize("operation", ["update_item", "get_item", "transact_write_items"])
