@@ -45,6 +45,11 @@ def resources(kind: str) -> dict[str, dict[str, Any]]:
     return {name: resource["Properties"] for name, resource in found if resource["Type"] == kind}
 
 
+def parameter(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = template()["Parameters"][name]
+    return found
+
+
 def lambda_functions() -> dict[str, str]:
     """The handler's module of each function."""
     return {each.name: each.module for each in functions()}

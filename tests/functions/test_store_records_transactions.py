@@ -39,7 +39,9 @@ class Transactions:
             code = next(filter(None, codes), None)
             if code is not None:
                 reasons = [{"Code": "ValidationError" if each else "None"} for each in codes]
-                raise refusal(code, CancellationReasons=reasons)
+                cancelled = code == "TransactionCanceledException"
+                fields: Any = {"CancellationReasons": reasons} if cancelled else {}
+                raise refusal(code, **fields)
             with lock:  # moto takes one at a time
                 return None if self.pretend else write(**arguments)
 
