@@ -5,59 +5,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+from botocore.exceptions import ConnectTimeoutError
 
 from expunge.chance import chance
 from expunge.deadline import Deadline
 from expunge.errors import OutOfTime, Throttled, Unavailable
 from expunge.table.store import Store, key
 from expunge.table.transactions import Transaction
+from tests.failing import LOST, refusal
+from tests.layer.rows import CONFLICT, FINE, REFUSED, Row, Sent, cancelled
 from tests.world import RunningOut, World
 
-LOST = ReadTimeoutError(endpoint_url="https://dynamodb.example")
 NEVER_SENT = ConnectTimeoutError(endpoint_url="https://dynamodb.example")
-
-
-class Row:
-    """A record of so many items, each its own."""
-
-    def __init__(self, name: str, items: int = 1) -> None:
-        self.name = name
-        self.items = items
-        self.outcome: Any = "open"
-
-    def writes(self, table: str) -> Sequence[dict[str, Any]]:
-        return [{"Put": {"TableName": table, "Item": f"{self.name}{n}"}} for n in range(self.items)]
-
-    def committed(self) -> None:
-        self.outcome = "committed"
-
-    def refused(self, found: dict[str, Any] | None) -> None:
-        self.outcome = "refused", found
-
-
-def refusal(code: str, status: int = 400, **fields: Any) -> ClientError:
-    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}, **fields}
-    return ClientError(response, "TransactWriteItems")
-
-
-def cancelled(*reasons: str) -> ClientError:
-    found = {"ConditionalCheckFailed": {"Item": {"pk": {"S": "found"}}}}
-    return refusal(
-        "TransactionCanceledException",
-        CancellationReasons=[{"Code": code, **found.get(code, {})} for code in reasons],
-    )
-
-
-REFUSED, CONFLICT, FINE = "ConditionalCheckFailed", "TransactionConflict", "None"
-
-
-class Sent:
-    """The transactions that were sent, as lists of items, and their tokens."""
-
-    def __init__(self) -> None:
-        self.items: list[list[str]] = []
-        self.tokens: list[str] = []
 
 
 @pytest.fixture
