@@ -140,7 +140,8 @@ def of_api_keys(was_good: str) -> Make:
     return lambda _: pair
 
 
-PAIRS: Mapping[str, Make] = {**MESSAGES, **DELETIONS, **CURSORS, **KEYS, **keysets.HISTORY}
+# First what lists deletions, because each accepted request of the others leaves one.
+PAIRS: Mapping[str, Make] = {**DELETIONS, **CURSORS, **MESSAGES, **KEYS, **keysets.HISTORY}
 TOLD: Mapping[str, Make] = {
     "a key that was good: revoked": of_api_keys(REVOKED_KEY),
     "a key that was good: expired": of_api_keys(EXPIRED_KEY),
