@@ -7,7 +7,6 @@ from botocore.exceptions import ClientError
 
 from tests.failing import refusal
 
-
 REFUSED, CONFLICT, FINE = "ConditionalCheckFailed", "TransactionConflict", "None"
 
 
