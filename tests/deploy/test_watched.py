@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from tests import logbook
 from tests.deploy.conftest import ROOT
 from tests.deploy.template import parameter, resources
 
@@ -94,11 +95,8 @@ def test_every_alarm_tells_the_topic_if_there_is_one() -> None:
         assert each["AlarmActions"] == each["OKActions"] == topic
 
 
-def test_every_metric_of_ours_in_an_alarm_or_on_the_dashboard_is_published() -> None:
-    named = {each["MetricName"] for each in watched() if each["Namespace"] == "Expunge"}
-    named |= {name for namespace, name, *_ in filter(None, drawn()) if namespace == "Expunge"}
-    assert "OldestDueAge" in named
-    assert named - published() == set()
+def test_every_metric_that_is_published_is_described_and_no_other() -> None:
+    assert {name for name, _ in logbook.metrics()} == published()
 
 
 def test_the_dashboard_draws_every_metric_of_ours_that_an_alarm_watches_and_every_family() -> None:
@@ -110,5 +108,7 @@ def test_the_dashboard_draws_every_metric_of_ours_that_an_alarm_watches_and_ever
         for dimension in each.get("Dimensions", [])
         if dimension["Name"] == "family"
     }
+    assert ("OldestDueAge", "purge") in watched_of
     assert watched_of - drawn_of == set()
+    assert drawn_of - logbook.metrics().keys() == set()
     assert {family for _, family in drawn_of} == FAMILIES
