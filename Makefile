@@ -32,7 +32,7 @@ test test-all: export PYTHONDONTWRITEBYTECODE =
 
 # One process more than two cores, because some tests wait.
 .PHONY: test
-test: install ## run the tests (a minute and a quarter on two cores)
+test: install ## run the tests (about a minute on two cores)
 	.venv/bin/python -m pytest --numprocesses 3 -m "not engine and not slow"
 
 .PHONY: test-all
