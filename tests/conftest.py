@@ -54,7 +54,7 @@ class _ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc] # likewise
 
     def _split_scope(self, nodeid: str) -> str:
         path, _, _ = nodeid.partition("::")
-        return path.rpartition("/")[0] if re.search(r"/deploy/|_client\.py", path) else path
+        return path.rpartition("/")[0] if re.search(r"/deploy/|/pages/|_client\.py", path) else path
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
