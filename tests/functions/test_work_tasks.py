@@ -9,17 +9,18 @@ from typing import Any
 import pytest
 
 from expunge import timestamps, timetokens
+from expunge.background import queue as sending
 from expunge.background import rounds
 from expunge.background.tasks import MalformedTask, Task
 from expunge.deadline import Deadline
 from expunge.deletions.soft_delete import Deletion, Shortfall
-from expunge.errors import OutOfTime
+from expunge.errors import OutOfTime, Unavailable
 from expunge.history import notes, passes
 from expunge.history.notes import Sweep
 from expunge.table import keys
 from purge import run as purge
 from tests.clock import Clock
-from tests.functions.spread import DELETED, WORKERS, Queue, done, purged, too_short
+from tests.functions.spread import DELETED, MESSAGES, WORKERS, Queue, done, purged, too_short
 from tests.world import SUB_KEY, Context, World, message_id
 
 GOOD = {"work": "bin", "round": "r", "part": 3, "of": 4, "until": "2026-10-01T00:00:00.000Z"}
@@ -184,6 +185,24 @@ def test_only_a_deletion_that_was_there_before_the_last_round_is_divided(
 
     tasks = Counter(task.pk for task in map(Task.of_body, queue.take()))
     assert (tasks["SWEEP#sub-c-old"], tasks["SWEEP#sub-c-new"]) == (WORKERS, 1)
+
+
+def test_what_the_queue_did_not_take_is_sent_by_the_next_run(
+    due: World, queue: Queue, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_one(**_: Any) -> Any:
+        return {"Failed": [{"Id": "0", "Code": "InternalError", "SenderFault": False}]}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sending._client(), "send_message_batch", refuse_one)  # noqa: SLF001 - it is cached
+        with pytest.raises(Unavailable):
+            sending.send([Task("bin", "r", 0, 1, "2026-10-01T00:00:00.000Z")], Deadline.never())
+        first = too_short(clock)["purged"]
+    assert queue.take() == []
+    clock.run(300)
+
+    assert purge({}, clock.invocation(270))["purged"] == 0
+    assert worked_off(queue)["purged"] == MESSAGES - first == purged(due) - first
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError
 
 from delete_inbound_messages import handler as delete_all
 from expunge.deadline import Deadline
-from expunge.deletions import contents, holding, holds
+from expunge.deletions import contents, holding, holds, removing
 from expunge.deletions.covered import Covered
+from expunge.deletions.pace import Pace
 from expunge.table import keys
 from restore_deletion import handler as restore
 from tests.bucket import Bucket, intercept_all
@@ -174,3 +175,25 @@ def test_nothing_is_removed_by_holds_that_were_read_too_long_ago(
     assert run(clock.invocation(270)) == {"purged": 0, "resumed": 0, "remaining": False, "held": 2}
     assert len(bucket.left()) == 6 - (slow == "DeleteObjects")
     assert len(rows(world)) == 2
+
+
+def test_nothing_is_noted_as_erased_by_holds_that_were_read_too_long_ago(
+    world: World, bucket: Bucket, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store takes more than a minute over the note about the first; meanwhile a hold comes into force."""
+    monkeypatch.setattr(removing, "Pace", lambda _: Pace(1))  # as after a transaction that was too large
+    for number, name in enumerate("ab"):
+        named(world, number, bucket.put(name))
+
+    def place(make: Callable[[], Any]) -> Any:
+        reply = make()
+        covered = Covered(account_id=ACCOUNT)
+        holding.place(world.store, covered, reason="r", by="me", deadline=Deadline.never())
+        clock.run(70)
+        return reply
+
+    with at_the_call(2, place):  # after both were refused because of their content
+        assert run(clock.invocation(270))["held"] == 2
+
+    assert ["erased_at" in row for _, row in sorted(rows(world).items())] == [True, False]
+    assert bucket.left() == ["a", "b"]
