@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import click
@@ -30,7 +30,7 @@ def engine_at(dynamodb_url: str | None) -> Iterator[str]:
     if dynamodb_url is not None:
         yield dynamodb_url
         return
-    with closing(Embedded(server.listen(0, "--dynamodb-port"))) as embedded:
+    with Embedded(server.listen(0, "--dynamodb-port")) as embedded:
         yield embedded.url
 
 

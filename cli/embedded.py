@@ -16,11 +16,13 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import click
 
 from cli import keeping, log
 from cli.dynamodb import ACCESS_KEY, REGION
-from cli.keeping import Keeper, write_and_end
+from cli.keeping import Keeper, Unkept, write_and_end
 
 _SCOPE = f"{ACCESS_KEY}/20260101/{REGION}"
 _SERVICE = re.compile(rb"Credential=[^,\s]*/([a-z0-9-]+)/aws4_request")
@@ -31,7 +33,7 @@ class Embedded:
 
     def __init__(self, listener: socket.socket, *more: socket.socket, data: Path | None = None) -> None:
         """Begin empty, or with what is kept in the folder `data`. Raises ClickException for one in use."""
-        self._keeps = data is not None
+        self._data = data
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with ExitStack() as ours:
             numbers = [ours.enter_context(each).fileno() for each in (listener, *more)]
@@ -53,11 +55,22 @@ class Embedded:
         """False if it ended by itself."""
         return self._process.poll() is None
 
-    def close(self) -> None:
-        """End it; its tables are gone, unless they are kept."""
-        if not self._keeps:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        """End it; its tables are gone, unless they are kept. Raises ClickException if that was not done.
+
+        What fails because it has ended before, such as a call of the table, becomes a ClickException too.
+        """
+        ended = not self.alive
+        if self._data is None:
             self._process.kill()
         self._process.communicate()
+        if ended and isinstance(error, Exception) and not isinstance(error, click.ClickException):
+            raise click.ClickException("the embedded DynamoDB has ended") from error
+        if self._process.returncode == keeping.LOST:
+            raise click.ClickException(f"not all records are kept in {self._data}")
 
 
 def _environment() -> dict[str, str]:
@@ -84,7 +97,10 @@ async def _main() -> None:
     keeper = Keeper() if os.environ.get("PERSIST_STATE") == "1" else None
     end: Callable[[], None] = partial(os._exit, 0)
     if keeper is not None:
-        keeper.read()
+        try:
+            keeper.read()
+        except Unkept as error:
+            sys.exit(f"expunge: {error}; move it away to begin with an empty table")
         end = partial(write_and_end, asyncio.get_running_loop(), keeper.write)
         often = asyncio.create_task(keeper.write_often())
         often.add_done_callback(lambda _: os._exit(1))  # it ends only if it fails

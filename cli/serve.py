@@ -125,7 +125,7 @@ def serve(  # noqa: PLR0913 - an argument an option
         embedded = dynamodb_url is None
         if dynamodb_url is None:
             engine = Embedded(*_listeners(host, dynamodb_port, "--dynamodb-port"), data=data)
-            parts["the embedded DynamoDB"] = stack.enter_context(closing(engine))
+            parts["the embedded DynamoDB"] = stack.enter_context(engine)
             dynamodb_url = engine.url
         elif data is not None:
             raise click.UsageError(

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -33,7 +33,7 @@ def running(name: str) -> Iterator[str | None]:
     if name == "moto":
         yield None
     elif name == "ministack":
-        with closing(Embedded(server.listen(0, "--dynamodb-port"))) as engine:
+        with Embedded(server.listen(0, "--dynamodb-port")) as engine:
             yield engine.url
     else:
         with _in_memory() as url:

@@ -35,6 +35,54 @@ def test_records_survive_a_restart_however_serve_ended(tmp_path: Path, number: i
 
 
 @pytest.mark.slow
+def test_records_that_cannot_be_written_are_said_to_be_in_memory_only_and_written_once_they_can_be(
+    tmp_path: Path,
+) -> None:
+    obstacle = tmp_path / "dynamodb.json.tmp"  # in the place of a full disk
+    obstacle.mkdir()
+    with serving("--data", str(tmp_path)) as served:
+        assert served.process.stderr is not None
+        told = served.process.stderr.readline()
+        obstacle.rmdir()
+        again = served.process.stderr.readline()
+        assert served.stop() == (0, "")
+    assert told[9:] == (
+        f"{tmp_path}/dynamodb.json cannot be written (Is a directory: {obstacle}). What is new is in memory"
+        " only. It is tried again every 5 seconds: make room, or see to what is wrong.\n"
+    )
+    assert again[9:] == "All records are written again.\n"
+
+
+@pytest.mark.slow
+def test_whoever_stops_a_service_whose_records_could_not_be_written_is_told_that_they_are_lost(
+    tmp_path: Path,
+) -> None:
+    obstacle = tmp_path / "dynamodb.json.tmp"
+    obstacle.mkdir()
+    with serving("--data", str(tmp_path)) as served:
+        assert fetch("GET", f"{served.url}/health")[0] == 200  # before, signals end it without a word
+        status, errors = served.stop()
+    assert status == 1
+    assert errors.endswith(
+        f"{tmp_path}/dynamodb.json cannot be written (Is a directory: {obstacle})."
+        " What changed since it last was is lost.\n"
+        f"expunge: not all records are kept in {tmp_path}\n"
+    )
+
+
+@pytest.mark.slow
+def test_records_that_cannot_be_read_are_left_alone_and_named(tmp_path: Path, capfd: Captured) -> None:
+    records = tmp_path / "dynamodb.json"
+    records.write_text("{")
+    assert run(["serve", "--port", "0", "--dynamodb-port", "0", "--data", str(tmp_path)]) == 1
+    assert capfd.readouterr().err == (
+        f"expunge: {records} cannot be read (JSONDecodeError); move it away to begin with an empty table\n"
+        "expunge: the embedded DynamoDB has ended\n"
+    )
+    assert records.read_text() == "{"
+
+
+@pytest.mark.slow
 def test_one_folder_is_of_one_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:

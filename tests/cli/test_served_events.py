@@ -79,7 +79,7 @@ def test_a_page_elsewhere_hears_nothing_and_sends_nothing_and_the_api_does_not_m
 
 @pytest.mark.slow
 def test_a_table_without_a_stream_is_said_once_and_to_whoever_listens() -> None:
-    with closing(Embedded(server.listen(0, "--dynamodb-port"))) as engine:
+    with Embedded(server.listen(0, "--dynamodb-port")) as engine:
         create_table(client(engine.url), default_table_name(), stream=False)
         with serving("--dynamodb-url", engine.url) as served:
             status, body = fetch("GET", f"{served.url}/events")
