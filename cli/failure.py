@@ -7,11 +7,16 @@ them no more is repeated than a code, the name of a kind, and sentences that not
 from collections.abc import Mapping
 from typing import Any, Final
 
+from cli.urls import shown
 from expunge.errors import StoreError, code_of
 
 _SERVE: Final = (
     "the API of `expunge serve` is at another port than its DynamoDB, which is at http://127.0.0.1:8000"
     " unless --dynamodb-port says otherwise"
+)
+_NO_ADDRESS: Final = (
+    "the address of DynamoDB, from --dynamodb-url or AWS_ENDPOINT_URL_DYNAMODB, is none that the SDK takes:"
+    " http:// or https://, and a host's name of letters, digits, hyphens and dots"
 )
 _UNKNOWN: Final = "it does not know the credentials at hand"
 _EXPIRED: Final = "the credentials at hand have expired"
@@ -41,7 +46,7 @@ def explain(error: Exception) -> str | None:  # noqa: PLR0911 - one for each kin
         case StoreError():
             return _shortcoming(error)
         case exceptions.EndpointConnectionError() | exceptions.ConnectTimeoutError():
-            url = error.kwargs["endpoint_url"].rstrip("/")
+            url = shown(error.kwargs["endpoint_url"])
             return (
                 f"DynamoDB cannot be reached at {url}; is `expunge serve` running? "
                 "If it is at another address, name it with --dynamodb-url"
@@ -58,6 +63,8 @@ def explain(error: Exception) -> str | None:  # noqa: PLR0911 - one for each kin
             return _unusable(error)
         case ResponseParserError():
             return "what answers there cannot be read; is it a DynamoDB?"
+        case ValueError() if str(error).startswith("Invalid endpoint: "):  # the SDK has no kind for it
+            return _NO_ADDRESS
     return None
 
 
@@ -79,7 +86,7 @@ def _refusal(operation: str, code: str) -> str:
 
 def _unusable(error: Any) -> str:
     """Say of an error of the SDK what it always says, or else its kind."""
-    where = f" at {error.kwargs['endpoint_url'].rstrip('/')}" if "endpoint_url" in error.kwargs else ""
+    where = f" at {shown(error.kwargs['endpoint_url'])}" if "endpoint_url" in error.kwargs else ""
     said = type(error).__name__ if "{" in error.fmt else error.fmt.rstrip(".")
     return f"DynamoDB{where} could not be used: {said}"
 

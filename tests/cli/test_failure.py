@@ -44,6 +44,13 @@ def refused(code: str) -> ClientError:
             ),
         ),
         (
+            EndpointConnectionError(endpoint_url="http://me:s3cr3t/s3cr3t@127.0.0.1:8000/"),
+            (
+                f"DynamoDB cannot be reached at {URL}; is `expunge serve` running?"
+                " If it is at another address, name it with --dynamodb-url"
+            ),
+        ),
+        (
             refused("404"),
             (
                 "what answers there is no DynamoDB (it said 404); the API of `expunge serve` is at another"
@@ -63,6 +70,10 @@ def refused(code: str) -> ClientError:
         (refused("none: s3cr3t"), "DynamoDB refused Scan (UnknownCode)"),
         (
             ReadTimeoutError(endpoint_url=URL, error="s3cr3t"),
+            f"DynamoDB at {URL} could not be used: ReadTimeoutError",
+        ),
+        (
+            ReadTimeoutError(endpoint_url="http://me:s3cr3t@127.0.0.1:8000"),
             f"DynamoDB at {URL} could not be used: ReadTimeoutError",
         ),
         (HTTPClientError(error="s3cr3t"), "DynamoDB could not be used: HTTPClientError"),
@@ -110,6 +121,22 @@ def test_an_unreachable_dynamodb_is_said_in_one_sentence(capsys: pytest.CaptureF
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         assert run(["dump", "--dynamodb-url", url]) == 1
     assert capsys.readouterr() == ("", f"expunge: {explain(EndpointConnectionError(endpoint_url=url))}\n")
+
+
+@pytest.mark.parametrize("place", ["http://my_host:8000", "127.0.0.1:8000", "http://me:s3cr3t@my_host"])
+def test_an_address_that_the_sdk_does_not_take_is_said_to_be_none(
+    place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", place)
+
+    assert run(["hold", "list", "--dynamodb-url", "aws"]) == 1
+
+    said = (
+        "the address of DynamoDB, from --dynamodb-url or AWS_ENDPOINT_URL_DYNAMODB, is none that the SDK"
+        " takes: http:// or https://, and a host's name of letters, digits, hyphens and dots"
+    )
+    assert capsys.readouterr() == ("", f"expunge: {said}\n")
 
 
 def test_what_nobody_foresaw_is_shown_by_its_place_and_kind_alone(
