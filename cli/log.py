@@ -1,6 +1,7 @@
 """The log of the commands: it quotes nothing that may be a secret, and moves no cursor of a terminal."""
 
 import logging
+import os
 from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,7 @@ class Printable(logging.Formatter):
     """Writes what cannot be printed as Python would, an end of line as a backslash and an n.
 
     Of the lines of libraries what is filled in is left out, and of errors their words: both may quote what
-    came in or what is stored.
+    came in or what is stored. Of an error that is filled in, its kind stands behind the line.
     """
 
     def __init__(self) -> None:
@@ -28,7 +29,7 @@ class Printable(logging.Formatter):
         told = copy(record)
         told.exc_text = None  # another formatter's
         if not record.name.startswith(_OURS):
-            told.args = None
+            told.msg, told.args = _unfilled(record), None
         return super().format(told)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
@@ -40,6 +41,18 @@ class Printable(logging.Formatter):
         from expunge.tracebacks import traceback_of  # noqa: PLC0415 - slow to import, and seldom needed
 
         return "\n".join(printable(line) for line in traceback_of(ei[1]).splitlines())
+
+
+def _unfilled(record: logging.LogRecord) -> str:
+    line = _kind(record.msg) if isinstance(record.msg, BaseException) else str(record.msg)
+    filled_in = record.args if isinstance(record.args, tuple) else ()
+    return " ".join([line, *(f"({_kind(each)})" for each in filled_in if isinstance(each, BaseException))])
+
+
+def _kind(error: BaseException) -> str:
+    """Name the kind of an error, and what the operating system means by it."""
+    number = error.errno if isinstance(error, OSError) else None
+    return type(error).__name__ + (f": {os.strerror(number)}" if isinstance(number, int) else "")
 
 
 def printable(text: str) -> str:

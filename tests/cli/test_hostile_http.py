@@ -1,6 +1,7 @@
 """What comes over HTTP to make two readers of one request disagree, or to write into the log."""
 
 import asyncio
+import errno
 import logging
 import re
 import socket
@@ -123,6 +124,25 @@ def test_a_traceback_keeps_its_lines_and_none_of_the_error_s_words() -> None:
 
     assert first.endswith(" failed")
     assert last == "builtins.ValueError"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (OSError(errno.ENOSPC, "secret", "secret"), "OSError: No space left on device"),
+        (KeyError("secret"), "KeyError"),
+    ],
+)
+def test_what_a_library_failed_of_is_logged_by_its_kind(error: Exception, kind: str) -> None:
+    lines = [("failed to save %s: %s", ("secret", error)), (error, None)]
+
+    filled, itself = [
+        Printable().format(logging.LogRecord("library", logging.ERROR, "", 0, *line, None)) for line in lines
+    ]
+
+    assert filled.endswith(f" failed to save %s: %s ({kind})")
+    assert itself.endswith(f" {kind}")
+    assert "secret" not in filled + itself
 
 
 def answers_to(*requests: bytes, until: Callable[[], bool] = lambda: True) -> list[bytes]:
