@@ -33,7 +33,8 @@ ExpungeError
 import re
 from collections.abc import Sequence
 
-_CODE = re.compile(r"[A-Za-z]{1,64}|[0-9]{3}")
+# SQS alone puts its name in front.
+_CODE = re.compile(r"(AWS\.SimpleQueueService\.)?[A-Za-z]{1,64}|[0-9]{3}")
 
 
 def code_of(given: object) -> str:
