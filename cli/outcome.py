@@ -11,11 +11,14 @@ _LONGEST: Final = 1024 * 1024
 
 _REQUEST_ID: Final = re.compile(r"req_[A-Za-z0-9_-]{1,128}")
 
+_CODE: Final = re.compile(r"[A-Z_]{1,64}")
+
 
 def outcome(method: str, response: Response) -> str:
-    """Say what a reply reports, each word after a blank: counts and its id, and nothing else of it."""
+    """Say what a reply reports, each word after a blank: counts, what cut it short, its id; nothing else."""
     request_id = dict(response.headers).get("x-request-id", "")
-    words = [] if method == "GET" else _counted(_read(response.body))
+    body = None if method == "GET" else _read(response.body)
+    words = [*_counted(body), *_cut_short(body)]
     if _REQUEST_ID.fullmatch(request_id):
         words.append(request_id)
     return "".join(f" {word}" for word in words)
@@ -40,4 +43,12 @@ def _counted(body: Any) -> list[str]:
             return [f"{count} matched"]
         case {"data": {"restored": int(count)}}:
             return [f"{count} restored"]
+    return []
+
+
+def _cut_short(body: Any) -> list[str]:
+    """The code of the error in a reply that is 200 because something was done, or may have been."""
+    match body:
+        case {"data": dict(), "error": {"code": str(code)}} if _CODE.fullmatch(code):
+            return [code]
     return []

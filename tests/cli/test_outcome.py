@@ -32,6 +32,22 @@ def test_the_log_says_what_a_request_did_and_its_id(body: Any, words: str) -> No
     assert said(body) == words
 
 
+@pytest.mark.parametrize(
+    ("data", "code", "words"),
+    [
+        ({"deleted": 0}, "DELETE_FAILED", " 0 deleted DELETE_FAILED req_1"),
+        ({"deleted": 200}, "PARTIAL_DELETE_FAILURE", " 200 deleted PARTIAL_DELETE_FAILURE req_1"),
+        ({"deleted_count": 2}, "PARTIAL_DELETE_FAILURE", " 2 deleted PARTIAL_DELETE_FAILURE req_1"),
+        ({"restored": 1}, "PARTIAL_RESTORE_FAILURE", " 1 restored PARTIAL_RESTORE_FAILURE req_1"),
+        ({"deleted": 1}, "hb_live_key\n", " 1 deleted req_1"),
+    ],
+)
+def test_the_log_says_that_a_request_stopped_early_though_its_status_is_200(
+    data: Any, code: str, words: str
+) -> None:
+    assert said({"data": data, "error": {"code": code, "message": "secret"}}) == words
+
+
 def test_what_is_only_looked_up_is_not_said_to_be_done() -> None:
     assert said({"data": {"deleted": 3}}, "GET") == " req_1"
 
