@@ -81,7 +81,7 @@ class LoadResult:
                 f" and {len(places) - _NAMED} more" if places[_NAMED:] else ""
             )
             yield (
-                f"messages that belong to what is not in the {self.into}: {sum(self.astray.values())};"
+                f"messages that belong to what is not in the {self.into}: {sum(self.astray.values()):,};"
                 f" load the records of {named}"
             )
 

@@ -147,7 +147,10 @@ class Bringer:
             came = await asyncio.to_thread(self.shards.read)
         except Exception as error:  # the engine may answer again soon; if it has ended, so will all
             if not self._unread:
-                log.warning("The table's stream cannot be read: %s", type(error).__name__)
+                log.warning(
+                    "The table's stream cannot be read (%s), so no events are told; it is tried again",
+                    type(error).__name__,
+                )
             self._unread = True
             return ()
         self._unread = False
@@ -171,7 +174,7 @@ class Bringer:
         self._most = max(1, size // 2)
         self._failures += size == 1
         if self._failures >= ATTEMPTS:
-            log.warning("A record of the stream was passed over: %s", error)
+            log.warning("A record of the stream was passed over after %d attempts: %s", ATTEMPTS, error)
             self._waiting.pop(0)
             self._most = self._failures = 0
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cli.service import NO_EVENTS
 from cli.template import functions
 from tests import logbook
 from tests.deploy.template import template
@@ -113,20 +114,51 @@ def test_every_alarm_is_described() -> None:
             assert f"`{name}`" in text, f"docs/operating.md lacks the alarm {name}"
 
 
-def logged(path: Path) -> Iterator[str]:
-    """Messages that are written in a file of the service, where its logger is called."""
+def logged(path: Path, logger: str) -> Iterator[str]:
+    """Messages that are written in a file, where its logger is called."""
     for node in ast.walk(ast.parse(path.read_text())):
         match node:
-            case ast.Call(func, [ast.Constant(message), *_]) if re.match(
-                r"logger\.|_warn$", ast.unparse(func)
-            ):
+            case ast.Call(func, [ast.Constant(message), *_]) if re.match(logger, ast.unparse(func)):
                 yield str(message)
 
 
 def test_every_log_line_is_described_and_no_other() -> None:
     files = [*(ROOT / "layers").rglob("*.py"), *(ROOT / "functions").glob("*.py")]
-    written = {message for path in files for message in logged(path)}
-    assert {message for message, _ in logbook.described()} == written
+    written = {message for path in files for message in logged(path, r"logger\.|_warn$")}
+    described = {message for message, _ in logbook.described()}
+    assert sorted(written - described) == [], "docs/logs.md lacks a row for lines that the code logs"
+    assert sorted(described - written) == [], "docs/logs.md has rows for lines that the code does not log"
+
+
+def test_every_line_of_a_running_service_is_shown_and_no_other() -> None:
+    section = (ROOT / "docs" / "logs.md").read_text().partition("## On one machine")[2].partition("\n## ")[0]
+    shown = re.findall(r"^\| `(.+?)` \| ", section, re.MULTILINE)
+    written = {line for path in (ROOT / "cli").rglob("*.py") for line in logged(path, r"log\.[a-z]+$")}
+    # In the place of what is said of an error that a library logs, and of the sentence of another module.
+    written = written - {"%s: %s"} | {f"{NO_EVENTS}: %s"}
+    forms = {line: re.sub(r"%(\\\.0f|s|d)", ".+", re.escape(line)) for line in written}
+    for line, form in forms.items():
+        assert any(re.fullmatch(form, each) for each in shown), f"docs/logs.md has no example of {line!r}"
+    for each in shown:
+        assert any(re.fullmatch(form, each) for form in forms.values()), (
+            f"docs/logs.md: no code logs {each!r}"
+        )
+
+
+def measured(path: Path) -> Iterator[str]:
+    """Names of the metrics that are published in a file of the service."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Call(ast.Name("count" | "seconds"), _, keywords):
+                yield from (str(each.arg) for each in keywords)
+
+
+def test_every_metric_is_described_and_no_other() -> None:
+    files = [*(ROOT / "layers").rglob("*.py"), *(ROOT / "functions").glob("*.py")]
+    published = {name for path in files for name in measured(path)}
+    described = {name for name, _ in logbook.metrics()}
+    assert sorted(published - described) == [], "docs/logs.md lacks a row for metrics that the code publishes"
+    assert sorted(described - published) == [], "docs/logs.md has rows for metrics that no code publishes"
 
 
 @pytest.mark.parametrize("picture", sorted((ROOT / "docs").glob("*.svg")), ids=named)

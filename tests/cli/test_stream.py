@@ -163,7 +163,9 @@ def test_an_engine_that_fails_is_asked_again(caplog: pytest.LogCaptureFixture) -
 
     engine.get_records = fails  # type: ignore[method-assign]
     bring(engine, function, lambda: function.batches == [["1"]])
-    assert caplog.messages == ["The table's stream cannot be read: ConnectionError"]
+    assert caplog.messages == [
+        "The table's stream cannot be read (ConnectionError), so no events are told; it is tried again"
+    ]
 
 
 def test_records_have_the_form_that_lambda_gives_them() -> None:
