@@ -7,6 +7,7 @@ path and status is logged.
 import asyncio
 import logging
 import ssl
+from http import HTTPStatus
 from typing import Final
 
 import click
@@ -67,7 +68,11 @@ class Proxy:
             )
         except Exception as error:  # of an answer that is none, the libraries make errors of many kinds
             return refused(502, f"{self._url} {_shortcoming(error)}.")
-        kept = [(name, reply.headers[name]) for name in _RETURNED if name in reply.headers]
+        if reply.status < HTTPStatus.OK:
+            return refused(502, f"{self._url} gave no answer that a page can have.")
+        given = [(name, reply.headers[name]) for name in _RETURNED if name in reply.headers]
+        # The server would refuse to send another one, and with it the whole answer.
+        kept = [(name, value) for name, value in given if value.isprintable()]
         return Response(reply.status, kept, reply.data)
 
 
@@ -79,7 +84,7 @@ def _shortcoming(error: Exception) -> str:
             return "cannot be reached"
         case exceptions.TimeoutError():
             return "did not answer in time"
-    return "could not be asked"
+    return f"could not be asked ({type(error).__name__})"
 
 
 def check_url(_context: click.Context, _option: click.Parameter, url: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from cli.console.proxy import Proxy, check_url
 from tests.cli.browsing import HOST, ask
+from tests.upstream import upstream as answering
 
 
 class Upstream(BaseHTTPRequestHandler):
@@ -76,6 +77,32 @@ def test_an_api_that_is_not_there_is_said_in_a_sentence() -> None:
     answer = ask(Proxy("http://127.0.0.1:9"), "/v1/deletions")
     assert answer.status == 502
     assert answer.json == {"message": "http://127.0.0.1:9 cannot be reached."}
+
+
+def test_an_answer_that_is_none_is_said_to_be_so_with_what_is_wrong_in_a_word() -> None:
+    begun = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n{"
+    switched = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"
+    with answering() as api:
+        said = {}
+        for sent in (begun, switched):
+            api.sends(sent)
+            answer = ask(Proxy(api.url), "/v1/deletions")
+            said[answer.status, answer.json["message"]] = sent
+
+    assert said == {
+        (502, f"{api.url} could not be asked (ProtocolError)."): begun,
+        (502, f"{api.url} gave no answer that a page can have."): switched,
+    }
+
+
+def test_a_header_that_no_page_can_be_sent_is_left_out() -> None:
+    with answering() as api:
+        api.sends(b"HTTP/1.1 200 OK\r\nx-request-id: a\x00b\r\nretry-after: 1\r\nContent-Length: 2\r\n\r\n{}")
+        answer = ask(Proxy(api.url), "/v1/deletions")
+
+    assert (answer.status, answer.json) == (200, {})
+    assert answer.headers["retry-after"] == "1"
+    assert "x-request-id" not in answer.headers
 
 
 @pytest.mark.parametrize(
