@@ -220,9 +220,3 @@ def test_what_is_no_brake_is_wrong_use(capsys: Capture, arguments: list[str]) ->
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("expunge: ")
-
-
-@pytest.mark.usefixtures("world")
-def test_a_dry_run_that_is_neither_true_nor_false_is_refused() -> None:
-    with pytest.raises(Exception, match="dry_run must be true or false"):
-        handler({"dry_run": "yes"}, Context())

@@ -243,6 +243,7 @@ def test_what_workers_remove_counts_in_the_record_of_their_run(
         done(body)
     [run] = runs.newest(due.store, Deadline.never())
     assert (run["purged"], run["stopped"]) == (MESSAGES, OutOfTime.reason)
+    assert "in_doubt" not in run
 
 
 def test_what_a_worker_may_have_removed_is_told_in_the_record_of_its_run(

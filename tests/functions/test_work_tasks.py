@@ -173,6 +173,24 @@ def test_keysets_and_the_bin_take_turns(due: World, queue: Queue, clock: Clock) 
     assert Counter(owners)["SWEEP#sub-c-few"] == WORKERS
 
 
+def test_background_deletions_for_which_a_run_has_no_time_go_to_workers(
+    world: World, queue: Queue, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = noted(world, 3, asked_ago=100)
+
+    def slow(*_: Any) -> Shortfall:
+        clock.run(200)
+        return Shortfall(OutOfTime())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(passes, "soft_delete", slow)
+        assert purge({}, clock.invocation(270)) == {"purged": 0, "resumed": 0, "remaining": True}
+
+    tasks = [Task.of_body(body) for body in queue.take()]
+    assert {(task.work, task.pk, task.sk) for task in tasks} == {("sweep", *sweep.place)}
+    assert len(tasks) == WORKERS
+
+
 def test_only_a_deletion_that_was_there_before_the_last_round_is_divided(
     due: World, queue: Queue, clock: Clock
 ) -> None:
