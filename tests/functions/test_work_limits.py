@@ -10,7 +10,7 @@ import pytest
 
 from expunge import settings as deployment
 from expunge import timestamps
-from expunge.background import rounds
+from expunge.background import rounds, worker
 from expunge.background.rounds import Asker
 from expunge.background.tasks import Task
 from expunge.deadline import Deadline
@@ -187,3 +187,16 @@ def test_a_pause_stops_workers_and_ends_their_tasks(due: World, queue: Queue, cl
 
     brakes.write(due.store, paused=False, by="operator", deadline=Deadline.never())
     assert purge({}, clock.invocation(270))["purged"] + before == MESSAGES
+
+
+def test_what_a_worker_may_have_removed_counts_also_where_it_dated_messages_anew(
+    due: World, queue: Queue, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    too_short(clock)
+    told = Purged(0, 0, DELETED["purge_at"], OutOfTime(), in_doubt=2, dated_anew=1)
+    monkeypatch.setattr(worker, "remove_due_in", lambda *_: told)
+
+    assert done(queue.take()[0]) == {"purged": 0, "in_doubt": 2, "task": "again"}
+
+    [run] = runs.newest(due.store, Deadline.never())
+    assert run["in_doubt"] == 2
