@@ -123,6 +123,33 @@ def test_an_unreachable_dynamodb_is_said_in_one_sentence(capsys: pytest.CaptureF
     assert capsys.readouterr() == ("", f"expunge: {explain(EndpointConnectionError(endpoint_url=url))}\n")
 
 
+def test_of_errors_that_come_together_each_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def first() -> None:
+        raise KeyError("s3cr3t")
+
+    def fails(_url: str) -> None:
+        try:
+            first()
+        except KeyError as error:
+            raise ExceptionGroup("s3cr3t", [error, ExceptionGroup("s3cr3t", [OSError("s3cr3t")])]) from None
+
+    monkeypatch.setattr("cli.hold.connect", fails)
+
+    assert run(["hold", "list"]) == 1
+
+    err = capsys.readouterr().err
+    assert "in first" in err
+    assert [line for line in err.splitlines() if line.startswith("builtins.")] == [
+        "builtins.OSError",
+        "builtins.ExceptionGroup",
+        "builtins.KeyError",
+        "builtins.ExceptionGroup",
+    ]
+    assert "s3cr3t" not in err.replace('"s3cr3t"', "")  # which stands in a line of this test
+
+
 @pytest.mark.parametrize("place", ["http://my_host:8000", "127.0.0.1:8000", "http://me:s3cr3t@my_host"])
 def test_an_address_that_the_sdk_does_not_take_is_said_to_be_none(
     place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

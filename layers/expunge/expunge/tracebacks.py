@@ -31,15 +31,16 @@ def unquoted(error: Exception) -> Exception:
 
 def traceback_of(error: BaseException) -> str:
     """Write an error after those that it came of: where each was raised, its kind, and no foreign words."""
-    return "\n".join(_told(each) for each in reversed(list(_chain(error))))
+    return "\n".join(_told(each) for each in reversed(list(_chain(error, set()))))
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    told: set[int] = set()
+def _chain(error: BaseException | None, told: set[int]) -> Iterator[BaseException]:
     # One that was raised twice can be what it came of.
     while error is not None and id(error) not in told:
         told.add(id(error))
         yield error
+        for each in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+            yield from _chain(each, told)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
