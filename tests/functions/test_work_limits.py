@@ -193,7 +193,7 @@ def test_what_a_worker_may_have_removed_counts_also_where_it_dated_messages_anew
     due: World, queue: Queue, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     too_short(clock)
-    told = Purged(0, 0, DELETED["purge_at"], OutOfTime(), in_doubt=2, dated_anew=1)
+    told = Purged(0, 1, DELETED["purge_at"], OutOfTime(), in_doubt=2)
     monkeypatch.setattr(worker, "remove_due_in", lambda *_: told)
 
     assert done(queue.take()[0]) == {"purged": 0, "in_doubt": 2, "task": "again"}
