@@ -19,16 +19,15 @@ _NO_ADDRESS: Final = (
     " http:// or https://, and a host's name of letters, digits, hyphens and dots"
 )
 _UNKNOWN: Final = "it does not know the credentials at hand"
-_EXPIRED: Final = "the credentials at hand have expired"
 _TOO_MUCH: Final = "it is asked too much; try again in a while"
 _REASONS: Final[Mapping[str, str]] = {
     "AccessDeniedException": "the credentials at hand do not permit that",
     "UnrecognizedClientException": _UNKNOWN,
     "InvalidClientTokenId": _UNKNOWN,
-    "InvalidSignatureException": _UNKNOWN,
+    "InvalidSignatureException": "the secret access key at hand is wrong, or the clock of this machine is",
     "IncompleteSignatureException": _UNKNOWN,
-    "ExpiredTokenException": _EXPIRED,
-    "RequestExpired": _EXPIRED,
+    "ExpiredTokenException": "the credentials at hand have expired",
+    "RequestExpired": "the clock of this machine is wrong",
     "ThrottlingException": _TOO_MUCH,
     "RequestLimitExceeded": _TOO_MUCH,
     "ProvisionedThroughputExceededException": _TOO_MUCH,

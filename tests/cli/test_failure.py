@@ -66,6 +66,17 @@ def refused(code: str) -> ClientError:
             refused("AccessDeniedException"),
             "DynamoDB refused Scan (AccessDeniedException): the credentials at hand do not permit that",
         ),
+        (
+            refused("InvalidSignatureException"),
+            (
+                "DynamoDB refused Scan (InvalidSignatureException): the secret access key at hand is wrong,"
+                " or the clock of this machine is"
+            ),
+        ),
+        (
+            refused("RequestExpired"),
+            "DynamoDB refused Scan (RequestExpired): the clock of this machine is wrong",
+        ),
         (refused("Anything"), "DynamoDB refused Scan (Anything)"),
         (refused("none: s3cr3t"), "DynamoDB refused Scan (UnknownCode)"),
         (
