@@ -90,4 +90,6 @@ def read() -> Iterator[None]:
             yield
     finally:
         log.removeHandler(reader)
-    assert not reader.astray, f"docs/logs.md does not describe: {', '.join(reader.astray)}"
+    assert not reader.astray, (
+        f"docs/logs.md does not describe, in a row with that level and fields: {', '.join(reader.astray)}"
+    )

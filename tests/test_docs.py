@@ -1,4 +1,4 @@
-"""README and docs/ say what is there: links, paths, tests, make targets, settings and routes."""
+"""The pages say what is there: links, paths, tests, make targets, settings and routes."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ from tests import logbook
 from tests.deploy.template import template
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
 FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
 ROUTES = [f"{method} {path}" for function in functions() for method, path in function.routes]
 
@@ -143,22 +143,6 @@ def test_every_line_of_a_running_service_is_shown_and_no_other() -> None:
         assert any(re.fullmatch(form, each) for form in forms.values()), (
             f"docs/logs.md: no code logs {each!r}"
         )
-
-
-def measured(path: Path) -> Iterator[str]:
-    """Names of the metrics that are published in a file of the service."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        match node:
-            case ast.Call(ast.Name("count" | "seconds"), _, keywords):
-                yield from (str(each.arg) for each in keywords)
-
-
-def test_every_metric_is_described_and_no_other() -> None:
-    files = [*(ROOT / "layers").rglob("*.py"), *(ROOT / "functions").glob("*.py")]
-    published = {name for path in files for name in measured(path)}
-    described = {name for name, _ in logbook.metrics()}
-    assert sorted(published - described) == [], "docs/logs.md lacks a row for metrics that the code publishes"
-    assert sorted(described - published) == [], "docs/logs.md has rows for metrics that no code publishes"
 
 
 @pytest.mark.parametrize("picture", sorted((ROOT / "docs").glob("*.svg")), ids=named)

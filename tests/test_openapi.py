@@ -167,6 +167,27 @@ def test_a_refusal_is_as_described(function: Function, world: World) -> None:
 
 
 @pytest.mark.parametrize("function", BEHIND_HTTP, ids=lambda function: function.module)
+def test_a_call_that_names_its_parameters_names_those_that_are_described(
+    function: Function, world: World
+) -> None:
+    world.load(*(json.loads(line) for line in (ROOT / "events" / "demo.jsonl").read_text().splitlines()))
+    event = event_of(function.module) | {"rawQueryString": "nobody=knows"}
+    method, path = event["routeKey"].split(" ")
+
+    response = handler_of(function.module)(event, Context())
+
+    named = re.search(r"the parameters of this call are ([\w, ]+)", response["body"])
+    if named is not None:
+        known = set(named[1].split(", "))
+        parameters = [resolved(each) for each in operation(method, path).get("parameters", ())]
+        described = {each["name"] for each in parameters if each["in"] == "query"}
+        assert sorted(known - described) == [], f"openapi.yaml lacks parameters of {method} {path}"
+        assert sorted(described - known) == [], f"openapi.yaml describes what {method} {path} does not know"
+        page = (ROOT / "docs" / "api.md").read_text()
+        assert [name for name in known if f"`{name}`" not in page] == [], "docs/api.md lacks parameters"
+
+
+@pytest.mark.parametrize("function", BEHIND_HTTP, ids=lambda function: function.module)
 def test_a_call_that_knows_idempotency_keys_says_so(function: Function, world: World) -> None:
     world.load(*(json.loads(line) for line in (ROOT / "events" / "demo.jsonl").read_text().splitlines()))
     event = event_of(function.module)
