@@ -28,6 +28,8 @@ REQUEST_ID: Final = re.compile(r"req_[\w-]{15}")
 ELSEWHERE: Final = {
     "make run": "tests/cli/test_serve.py starts what it starts",
     "make test": "it runs this",
+    "make install": "it runs in what that has set up",
+    "make check": "it is no test",
     "make deploy": "needs AWS; tests/deploy/test_stack.py deploys the same template to an engine",
     ".venv-sam/bin/sam local": "tests/deploy/test_sam_local.py runs it where there is Docker",
     ".venv/bin/expunge serve": "tests/cli/test_serve.py and test_keeping.py start it with these options",
