@@ -116,6 +116,15 @@ def purge(  # noqa: PLR0913 - click passes them by name
     click.echo(json.dumps(told))
     if told.get("content_left"):
         click.echo(f"expunge: {_what_stays(told['content_left'], content_bucket)}", err=True)
+    if told.get("paused"):
+        click.echo(f"expunge: {_who_paused(dynamodb_url, table)}", err=True)
+
+
+def _who_paused(dynamodb_url: str, table: str) -> str:
+    """Say why nothing more is purged, however often the command is repeated."""
+    pause = brakes.read(Store(connect(dynamodb_url), table), soon()).told()
+    by = f" by {pause['by']} at {pause['since']}" if pause["paused"] else ""
+    return f"the purge was paused{by}; `expunge purge resume` ends that."
 
 
 def _what_stays(count: int, content_bucket: str) -> str:

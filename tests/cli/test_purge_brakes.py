@@ -62,6 +62,19 @@ def test_a_paused_purge_removes_nothing_until_it_is_resumed(world: World, capsys
     assert purge(capsys) == {"purged": 1, "resumed": 0, "remaining": False}
 
 
+def test_a_run_by_hand_that_is_paused_says_who_paused_it_and_what_ends_that(
+    world: World, capsys: Capture
+) -> None:
+    world.message(1, **DUE)
+    since = purge(capsys, "pause", "--by", "ops")["since"]
+
+    assert run(["purge", "--dynamodb-url", "aws"]) == 0
+    assert (
+        capsys.readouterr().err
+        == f"expunge: the purge was paused by ops at {since}; `expunge purge resume` ends that.\n"
+    )
+
+
 def test_how_long_the_purge_is_paused_is_measured(clock: Clock, capsys: Capture) -> None:
     brakes.write(store(), paused=True, by="ops", deadline=Deadline.never())
     clock.run(90)

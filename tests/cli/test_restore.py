@@ -11,7 +11,7 @@ from delete_inbound_messages import handler as delete_all
 from delete_pull_events import handler as delete_events
 from expunge import timestamps
 from expunge.deadline import Deadline
-from expunge.deletions.restore import Stopped
+from expunge.deletions.shortfall import Shortfall
 from expunge.errors import Unavailable
 from expunge.history import restoring
 from expunge.settings import settings
@@ -215,7 +215,7 @@ def test_a_store_that_fails_stops_a_restore_which_says_how_far_it_got(
     world.message(1)
     request = call(delete_all).headers["x-request-id"]
 
-    monkeypatch.setattr("cli.restore.restoring.restore", lambda *_: Stopped(Unavailable(), 0))
+    monkeypatch.setattr("cli.restore.restoring.restore", lambda *_: Shortfall(Unavailable()))
 
     assert expunge(capsys, "restore", request) == (
         1,

@@ -16,7 +16,7 @@ from expunge.deadline import Deadline
 from expunge.deletions import holding
 from expunge.deletions.covered import Covered
 from expunge.deletions.purged import Purged
-from expunge.deletions.soft_delete import Shortfall
+from expunge.deletions.shortfall import Shortfall
 from expunge.errors import OutOfTime, PurgeFailed
 from expunge.history import notes, passes
 from expunge.linked import provider_keys

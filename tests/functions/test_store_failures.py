@@ -204,13 +204,18 @@ def test_an_unforeseen_failure_while_writing_is_reported_as_a_failure(
     assert "transactions.py" in errors
 
 
-def test_partial_failures_are_counted(world: World, disturb: Call, logged: Call) -> None:
+def test_partial_failures_are_counted_and_logged(world: World, disturb: Call, logged: Call) -> None:
     world.message(1)
     disturb("transact_write_items", refusal("AccessDeniedException"))
-    call(delete_all)
+    reply = call(delete_all)
 
-    [metrics] = [line for line in logged() if "_aws" in line]
+    lines = logged()
+    [metrics] = [line for line in lines if "_aws" in line]
     assert metrics["PartialFailures"] == [1.0]
+    [told] = [line for line in lines if line.get("level") == "WARNING"]
+    assert told["message"] == "Stopped early"
+    assert told["deletion"] == reply.headers["x-request-id"]
+    assert (told["reason"], told["done"], told["in_doubt"]) == ("store unavailable", 0, 0)
 
 
 def internal_error(reply: Any) -> bool:

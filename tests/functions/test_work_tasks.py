@@ -13,7 +13,8 @@ from expunge.background import queue as sending
 from expunge.background import rounds
 from expunge.background.tasks import MalformedTask, Task
 from expunge.deadline import Deadline
-from expunge.deletions.soft_delete import Deletion, Shortfall
+from expunge.deletions.shortfall import Shortfall
+from expunge.deletions.soft_delete import Deletion
 from expunge.errors import OutOfTime, Unavailable
 from expunge.history import notes, passes
 from expunge.history.notes import Sweep

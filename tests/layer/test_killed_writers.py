@@ -15,7 +15,7 @@ import pytest
 from delete_channel_history import handler as delete_history
 from delete_inbound_message import handler as delete_one
 from delete_inbound_messages import handler as delete_inbound
-from expunge.deletions.soft_delete import Shortfall
+from expunge.deletions.shortfall import Shortfall
 from expunge.errors import OutOfTime
 from expunge.history import passes
 from expunge.messages import AlreadyDeleted, Messages

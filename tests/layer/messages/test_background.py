@@ -3,7 +3,7 @@
 import pytest
 
 from delete_channel_history import handler as delete_history
-from expunge.deletions.soft_delete import Shortfall
+from expunge.deletions.shortfall import Shortfall
 from expunge.errors import OutOfTime
 from expunge.history import passes
 from expunge.messages import AlreadyDeleted, Messages, Unreadable

@@ -8,7 +8,8 @@ from typing import Any
 from expunge import timestamps
 from expunge.deadline import Deadline
 from expunge.deletions.record import Progress, Record
-from expunge.deletions.soft_delete import Deletion, Outcome, Shortfall, Target, soft_delete
+from expunge.deletions.shortfall import Shortfall
+from expunge.deletions.soft_delete import Deletion, Outcome, Target, soft_delete
 from expunge.deletions.standing import flagged, read
 from expunge.errors import StoreError
 from expunge.settings import settings

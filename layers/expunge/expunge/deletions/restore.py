@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from expunge.deadline import Deadline
 from expunge.deletions.record import Record
+from expunge.deletions.shortfall import Shortfall
 from expunge.deletions.soft_delete import Deletion
 from expunge.deletions.standing import Rows
-from expunge.errors import StoreError
 from expunge.table import keys
 from expunge.table.at_once import commit, read_back
 from expunge.table.living import place
@@ -102,14 +102,7 @@ def of_record(record: Record, rows: Rows, ids: Sequence[str], restorer: Restorer
     return {each: Restoration(restorer, deletion, row) for each, row in flagged.items() if deletion.made(row)}
 
 
-class Stopped(NamedTuple):
-    """Why a restore stopped short, and how many messages may have been restored without anyone knowing."""
-
-    error: StoreError
-    in_doubt: int
-
-
-def restore(store: Store, rows: Sequence[Restoration], deadline: Deadline) -> Stopped | None:
+def restore(store: Store, rows: Sequence[Restoration], deadline: Deadline) -> Shortfall | None:
     """Restore the rows, a few transactions of up to 100 at once; None when all are settled.
 
     When it returns, nothing more is sent. A write without an answer that shows no effect yet stays in doubt.
@@ -125,4 +118,4 @@ def restore(store: Store, rows: Sequence[Restoration], deadline: Deadline) -> St
             row.committed()
     if all(row.settled for row in rows):
         return None
-    return Stopped(error, sum(not row.settled for row in doubtful))
+    return Shortfall(error, sum(not row.settled for row in doubtful))

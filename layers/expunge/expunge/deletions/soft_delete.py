@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
 
 from expunge import timestamps
 from expunge.deadline import Deadline
-from expunge.errors import StoreError
+from expunge.deletions.shortfall import Shortfall
 from expunge.table import keys
 from expunge.table.at_once import commit, read_back
 from expunge.table.flags import NOT_DELETED, assignments, flags, is_tombstone
@@ -131,13 +131,6 @@ class Target:
             self.outcome, self.deleted_at = Outcome.ALREADY_DELETED, found["deleted_at"]["S"]
         else:
             self.outcome = Outcome.CHANGED
-
-
-class Shortfall(NamedTuple):
-    """Why a deletion stopped short, and how many more messages it may have flagged, or may yet."""
-
-    error: StoreError
-    in_doubt: int = 0
 
 
 def soft_delete(store: Store, targets: Sequence[Target], deadline: Deadline) -> Shortfall | None:

@@ -9,7 +9,7 @@ from expunge import timestamps
 from expunge.deletions.candidates import Candidates
 from expunge.deletions.record import Record
 from expunge.deletions.recorded import flag, flag_rest
-from expunge.deletions.soft_delete import Shortfall
+from expunge.deletions.shortfall import Shortfall
 from expunge.http.auth import ApiKey
 from expunge.http.endpoint import Call
 from expunge.table import keys

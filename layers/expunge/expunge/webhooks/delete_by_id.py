@@ -6,7 +6,8 @@ from typing import Any
 
 from expunge.deletions.record import Record
 from expunge.deletions.recorded import Single, finish, flag, flag_rest
-from expunge.deletions.soft_delete import Outcome, Shortfall, Target, soft_delete
+from expunge.deletions.shortfall import Shortfall
+from expunge.deletions.soft_delete import Outcome, Target, soft_delete
 from expunge.errors import NotFound
 from expunge.http.auth import ApiKey
 from expunge.http.endpoint import Call

@@ -2,7 +2,7 @@
 
 from expunge.deletions.record import Record
 from expunge.deletions.recorded import finish
-from expunge.deletions.soft_delete import Shortfall
+from expunge.deletions.shortfall import Shortfall
 from expunge.errors import Unavailable
 from expunge.http.auth import ApiKey
 from expunge.http.endpoint import Call
@@ -15,7 +15,10 @@ def conclude(call: Call[ApiKey], record: Record, shortfall: Shortfall | None, be
     """Complete the record and answer for the whole deletion, of which `before` were flagged earlier."""
     deleted = len(record.taken)
     count(record.family, Deleted=deleted - before, PartialFailures=int(shortfall is not None))
-    error = None if shortfall is None else _partial_failure(deleted, shortfall)
+    error = None
+    if shortfall is not None:
+        shortfall.log(record.id, deleted)
+        error = _partial_failure(deleted, shortfall)
     recorded = finish(call.store, record, error, call.request.deadline)
     if error is None and not recorded and call.claim is not None:
         # Without its record, a repetition would go on instead of giving this answer: so it is not final.

@@ -1,7 +1,8 @@
 """Restoring what a deletion flagged, as HookBridge's API would answer it."""
 
 from expunge import timestamps
-from expunge.deletions.restore import ATTRIBUTES, Restorer, Stopped, of_record, restore
+from expunge.deletions.restore import ATTRIBUTES, Restorer, of_record, restore
+from expunge.deletions.shortfall import Shortfall
 from expunge.deletions.standing import Rows, read, settle, standings
 from expunge.errors import InvalidRequest, NotRestorable
 from expunge.http.auth import ApiKey
@@ -40,7 +41,10 @@ def restore_deletion(call: Call[ApiKey]) -> Answer:
     fresh = {each for each, row in restorations.items() if row.restored}
     count(record.family, Restored=len(fresh), PartialFailures=int(stopped is not None))
     restored = [each for each in ids if each in mine or each in fresh]
-    error = None if stopped is None else _partial_failure(len(restored), stopped)
+    error = None
+    if stopped is not None:
+        stopped.log(record.id, len(restored))
+        error = _partial_failure(len(restored), stopped)
     return Answer({"restored": len(restored), "restored_ids": restored}, error)
 
 
@@ -67,7 +71,7 @@ def _wanted(request: Request) -> set[str] | None:
     return {each.lower() for each in ids}
 
 
-def _partial_failure(restored: int, stopped: Stopped) -> dict[str, str]:
+def _partial_failure(restored: int, stopped: Shortfall) -> dict[str, str]:
     message = f"Stopped after {restored} messages: {stopped.error.reason}. Repeating the request continues."
     if stopped.in_doubt:
         message += f" Up to {stopped.in_doubt} more may have been restored without being listed."
