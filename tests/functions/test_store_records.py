@@ -98,6 +98,14 @@ def test_only_messages_are_taken_from_the_queue(world: World, record: dict[str, 
     assert world.store.client.scan(TableName=world.store.table)["Count"] == 0
 
 
+@pytest.mark.parametrize("kind", ["message", "", None, ["inbound_message"]])
+@pytest.mark.usefixtures("world")
+def test_of_a_kind_that_is_none_those_are_named_that_the_queue_takes(kind: Any) -> None:
+    [rejected] = send(json.dumps({"kind": kind}))["rejected"]
+    kinds = "inbound_message, pull_event, outbound_message, linked_message, channel_message"
+    assert rejected["reason"] == f"kind must be one of {kinds}"
+
+
 @pytest.mark.parametrize("text", [" ", "\n\n"])
 @pytest.mark.usefixtures("world")
 def test_a_body_without_any_record_is_rejected(text: str) -> None:

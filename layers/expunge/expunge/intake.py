@@ -10,12 +10,15 @@ from typing import NamedTuple
 from expunge.deadline import Deadline
 from expunge.errors import OutOfTime, StoreError
 from expunge.settings import content_bucket
-from expunge.table.records import BadLine, Message, parse
+from expunge.table.records import MESSAGE_KINDS, BadLine, Message, parse
 from expunge.table.store import Item, Store
 from expunge.table.storing import Outcome, Storing, store_all
 
 _LISTED = 1000
 """Of the bad lines of a batch, so many are told: Lambda takes answers of 6 MB, and there may be a million."""
+
+
+_KINDS = f"kind must be one of {', '.join(MESSAGE_KINDS)}"
 
 
 class Rejection(NamedTuple):
@@ -63,7 +66,7 @@ class Body:
             try:
                 record = parse(line.encode(errors="surrogatepass"), content_bucket())
             except BadLine as error:
-                self._reject(number, error.unquoted)
+                self._reject(number, _KINDS if error.field == "kind" else error.unquoted)
                 continue
             if not isinstance(record, Message):
                 self._reject(number, f"{record.kind} is not taken from the queue; load it by `expunge load`")
