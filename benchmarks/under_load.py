@@ -168,6 +168,7 @@ def _wait_for_the_background(shop: Shop, book: Book) -> None:
 
 
 def _flagged(dynamodb: Any, places: Any) -> Iterator[str]:
+    """Those that bear flags, or whose tombstone says so: linked messages are purged by the next run."""
     for some in chunks(places, 100):
         wanted: Any = {
             TABLE: {
@@ -177,7 +178,8 @@ def _flagged(dynamodb: Any, places: Any) -> Iterator[str]:
         }
         while wanted:
             reply = dynamodb.batch_get_item(RequestItems=wanted)
-            yield from (item["pk"]["S"] for item in reply["Responses"][TABLE] if "deleted_at" in item)
+            found = reply["Responses"][TABLE]
+            yield from (item["pk"]["S"] for item in found if "deleted_at" in item or "purged_at" in item)
             wanted = reply["UnprocessedKeys"]
 
 
