@@ -9,6 +9,8 @@ SAID_IN_WORDS = (
     "must be earlier than",
     # An endpoint that the account must have.
     "endpoint not found",
+    # Names, not all blanks, between commas.
+    "channels must be 1 to 50 names",
     # Values that an earlier answer gave.
     "cursor must be one that the page before this one gave",
 )
