@@ -7,11 +7,12 @@ them no more is repeated than a code, the name of a kind, and sentences that not
 from collections.abc import Mapping
 from typing import Any, Final
 
+from cli.dynamodb import DEFAULT_URL
 from cli.urls import shown
 from expunge.errors import StoreError, code_of
 
 _SERVE: Final = (
-    "the API of `expunge serve` is at another port than its DynamoDB, which is at http://127.0.0.1:8000"
+    f"the API of `expunge serve` is at another port than its DynamoDB, which is at {DEFAULT_URL}"
     " unless --dynamodb-port says otherwise"
 )
 _NO_ADDRESS: Final = (

@@ -15,9 +15,9 @@ def refusal(code: str, status: int = 400, **fields: Any) -> ClientError:
 
 
 def raising(error: BaseException) -> Callable[..., Any]:
-    """A call of the store that ends so."""
+    """A call, of the store or of a function in front of it, that ends so."""
 
-    def fail(**_: Any) -> Any:
+    def fail(*_: Any, **__: Any) -> Any:
         raise error
 
     return fail

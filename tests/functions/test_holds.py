@@ -20,6 +20,7 @@ from expunge.table.store import store
 from get_deletion import handler as get_deletion
 from restore_deletion import handler as restore
 from tests.clock import Clock
+from tests.failing import raising
 from tests.functions.held import DUE, NEVER, OTHER, hold, left, purge, release, waiting
 from tests.world import ACCOUNT, INBOUND, LINKED, OUTBOUND, PULL, SUB_KEY, World, call, message_id
 
@@ -95,12 +96,9 @@ def test_where_it_cannot_be_noted_how_many_wait_the_run_ends_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
     logged: Callable[[], list[dict[str, Any]]],
 ) -> None:
-    def fail(*_: Any) -> Any:
-        raise Throttled
-
     world.message(1, **DUE)
     hold(world, account_id=ACCOUNT)
-    monkeypatch.setattr(parking, "note", fail)
+    monkeypatch.setattr(parking, "note", raising(Throttled()))
 
     assert purge(clock) == {"purged": 0, "resumed": 0, "remaining": False, "held": 1}
     [line] = [line for line in logged() if line.get("level") == "WARNING"]
@@ -189,11 +187,8 @@ def test_the_clock_decides_and_not_the_time_of_the_run(world: World, clock: Cloc
 def test_nothing_is_removed_while_the_holds_cannot_be_read(
     world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: Any) -> Any:
-        raise Unavailable("AccessDeniedException")
-
     world.message(1, **DUE)
-    monkeypatch.setattr("expunge.deletions.holds.Holds.read", fail)
+    monkeypatch.setattr("expunge.deletions.holds.Holds.read", raising(Unavailable("AccessDeniedException")))
 
     with pytest.raises(PurgeFailed):
         purge(clock)

@@ -9,6 +9,7 @@ from delete_channel_history import handler as delete_history
 from delete_inbound_messages import handler as delete_all
 from delete_message import handler as delete_message
 from expunge.table.store import store
+from tests.failing import raising
 from tests.world import LINKED, SUB_KEY, Handler, call
 
 
@@ -39,11 +40,8 @@ def test_an_unforeseen_failure_is_a_500_that_says_nothing_of_it(
 ) -> None:
     words = "a secret"
 
-    def fail(**_: Any) -> None:
-        raise RuntimeError(words)
-
     for operation in ("get_item", "batch_get_item", "query"):
-        monkeypatch.setattr(store().client, operation, fail)
+        monkeypatch.setattr(store().client, operation, raising(RuntimeError(words)))
 
     reply = call(handler, path=path)
 

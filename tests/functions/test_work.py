@@ -20,6 +20,7 @@ from expunge.table.store import store
 from purge import run as purge
 from tests.clock import Clock
 from tests.disturbances import LateWrites
+from tests.failing import raising
 from tests.functions.bin import Logged
 from tests.functions.spread import DELETED, MESSAGES, WORKERS, Queue, all_items, done, purged, too_short
 from tests.world import ACCOUNT, Context, World, message_id
@@ -63,11 +64,8 @@ def test_a_task_that_is_not_done_in_a_slice_comes_again(
 def test_where_what_is_left_cannot_be_spread_the_run_ends_all_the_same(
     queue: Queue, clock: Clock, monkeypatch: pytest.MonkeyPatch, logged: Logged
 ) -> None:
-    def fail(*_: Any) -> Any:
-        raise Throttled
-
     with monkeypatch.context() as patch:
-        patch.setattr(rounds, "begin", fail)
+        patch.setattr(rounds, "begin", raising(Throttled()))
         first = too_short(clock)["purged"]
 
     [line] = [line for line in logged() if line.get("level") == "WARNING"]
@@ -80,10 +78,7 @@ def test_where_what_is_left_cannot_be_spread_the_run_ends_all_the_same(
 def test_where_it_is_not_known_whether_work_is_spread_a_run_does_all_by_itself(
     due: World, clock: Clock, monkeypatch: pytest.MonkeyPatch, logged: Logged
 ) -> None:
-    def fail(*_: Any) -> Any:
-        raise Throttled
-
-    monkeypatch.setattr(rounds, "current", fail)
+    monkeypatch.setattr(rounds, "current", raising(Throttled()))
 
     assert purge({}, clock.invocation(270))["purged"] == MESSAGES == purged(due)
     [line] = [line for line in logged() if line.get("level") == "WARNING"]

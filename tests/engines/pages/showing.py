@@ -49,6 +49,12 @@ def running(*command: str) -> Iterator[str]:
             assert process.wait(timeout=30) == 0
 
 
+def show_in(page: Page, scheme: str, width: int) -> None:
+    """Have it drawn in light or dark colours, on a screen of that width."""
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 844})
+
+
 def assert_readable(page: Page, where: str) -> None:
     """axe finds nothing in what is shown, and nothing of it is wider than the screen."""
     axe = importlib.import_module("axe_playwright_python.sync_playwright").Axe()

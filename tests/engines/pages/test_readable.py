@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.engines.pages.showing import IN_A_BROWSER, Page, assert_readable
+from tests.engines.pages.showing import IN_A_BROWSER, Page, assert_readable, show_in
 
 pytestmark = IN_A_BROWSER
 
@@ -24,8 +24,7 @@ PAGES = (
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
     page: Page, api: str, scheme: str, width: int
 ) -> None:
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": 844})
+    show_in(page, scheme, width)
     for path in PAGES:
         page.goto("about:blank")
         page.goto(api + path)
@@ -37,8 +36,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
 def test_axe_finds_nothing_in_answers_dialogs_and_what_happens(
     page: Page, api: str, scheme: str, width: int
 ) -> None:
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": 844})
+    show_in(page, scheme, width)
     page.goto(f"{api}/#/messages?family=linked&state=live")
     page.get_by_role("button", name="msg_01HXYZ4QK3WJ8FN3M6QH7TZ8GZ").click()
     page.get_by_role("region", name="The record").wait_for()

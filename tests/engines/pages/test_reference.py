@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-from tests.engines.pages.showing import IN_A_BROWSER, Page, assert_readable
+from tests.engines.pages.showing import IN_A_BROWSER, Page, assert_readable, show_in
 
 pytestmark = IN_A_BROWSER
 
@@ -13,8 +13,7 @@ pytestmark = IN_A_BROWSER
 def test_axe_finds_nothing_in_the_reference_when_calls_were_made_and_keys_are_shown(
     page: Page, api: str, scheme: str, width: int
 ) -> None:
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": 844})
+    show_in(page, scheme, width)
     page.goto(f"{api}/docs")
     # One with a choice among its parameters, one with a body, one with a long answer.
     for path in (
